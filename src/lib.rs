@@ -1,0 +1,34 @@
+//! Ringwall: a security proxy for deployments where latency and secrecy both matter.
+//!
+//! One process, one control thread, one worker thread per configured CPU. A worker owns its io_uring, its
+//! listeners, its upstream connections, its buffers and its counters; workers share nothing that they write.
+//!
+//! # Where to start
+//! Read [`manual`], then [`policy::exchange`]: the step machine that turns one request and its response into
+//! reads and writes, without doing any of them.
+//!
+//! # Layers, top to ground
+//! ```text
+//! main → cli → control → worker → net ────┐
+//!               │          └────→ policy ─┤→ protocol
+//!               └→ config
+//! telemetry: names and shapes of metrics and log lines, used from policy upward
+//! ```
+//! What decides is pure; what does I/O decides nothing. `tests/architecture.rs` holds the arrows.
+
+pub mod limits;
+pub mod manual;
+pub mod policy;
+pub mod protocol;
+pub mod telemetry;
+
+#[cfg(feature = "proxy")]
+pub mod cli;
+#[cfg(feature = "proxy")]
+pub mod config;
+#[cfg(feature = "proxy")]
+pub mod control;
+#[cfg(feature = "proxy")]
+pub mod net;
+#[cfg(feature = "proxy")]
+pub mod worker;

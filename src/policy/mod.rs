@@ -1,0 +1,14 @@
+//! Decisions, all pure: which route, which upstream, which answer, what next.
+//!
+//! Nothing here touches a socket, a clock or the configuration file. [`ruleset::Ruleset`] is what a configuration
+//! becomes: immutable, shared by every worker, swapped whole at a reload.
+
+pub mod access_rule;
+pub mod exchange;
+pub mod forwarding;
+pub mod path_rules;
+pub mod refusal;
+pub mod route_table;
+pub mod ruleset;
+pub mod upstream_choice;
+pub mod upstream_health;

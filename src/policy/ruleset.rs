@@ -1,0 +1,157 @@
+//! What a configuration becomes: one immutable value that every worker reads and none writes.
+//!
+//! Building it from a file is `config`'s business; choosing by it is the business of the other `policy` modules.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::route_table::RouteTable;
+
+/// Position of a listener in [`Ruleset::listeners`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ListenerId(pub u16);
+
+/// Position of an upstream in [`Ruleset::upstreams`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UpstreamId(pub u16);
+
+/// Everything a worker decides by. Shared as `Arc<Ruleset>`; an exchange keeps the one it began with.
+#[derive(Debug)]
+pub struct Ruleset {
+    /// Counts reloads, from 1.
+    pub generation: u64,
+    /// The data listeners, in file order.
+    pub listeners: Vec<Listener>,
+    /// The upstreams, in name order.
+    pub upstreams: Vec<Upstream>,
+    /// Which request goes where.
+    pub routes: RouteTable,
+    /// Process-wide time limits; a route may narrow or widen some.
+    pub timeouts: Timeouts,
+    /// Process-wide size and count limits; a route may narrow or widen some.
+    pub limits: Limits,
+    /// Whose forwarding fields are believed.
+    pub forwarding: Forwarding,
+}
+
+/// One place where requests arrive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// The name routes refer to.
+    pub name: String,
+    /// Where to listen.
+    pub address: SocketAddr,
+}
+
+/// Time limits. Every one is finite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From the first byte of a request head to its last.
+    pub header: Duration,
+    /// Between two reads of a body, or two writes of one, either side.
+    pub body: Duration,
+    /// A kept-alive downstream connection without a request.
+    pub idle: Duration,
+    /// Until an upstream connection stands.
+    pub connect: Duration,
+    /// From the request's end to the first byte of the response head.
+    pub response: Duration,
+    /// From the order to stop until connections still busy are cut.
+    pub drain: Duration,
+}
+
+/// Size and count limits of what downstream peers may send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the request line; beyond it 414.
+    pub request_line: usize,
+    /// Bytes of a whole head; beyond it 431.
+    pub header_bytes: usize,
+    /// Number of fields in a head; beyond it 431.
+    pub header_count: usize,
+    /// Bytes of a request body; beyond it 413.
+    pub body_bytes: u64,
+    /// Downstream connections at once in the whole process.
+    pub connections: usize,
+}
+
+/// Whose `Forwarded` and `X-Forwarded-*` fields are believed and continued; from all others they are replaced.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forwarding {
+    /// Networks of trusted peers.
+    pub trusted: Vec<IpNet>,
+}
+
+/// A named group of interchangeable servers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Upstream {
+    /// The name routes refer to.
+    pub name: String,
+    /// Its servers, in file order.
+    pub servers: Vec<Server>,
+    /// How one of them is chosen.
+    pub balance: Balance,
+    /// Active checks by the control thread; absent: passive observation alone.
+    pub health: Option<HealthCheck>,
+    /// Bounds of the idle connections each worker keeps.
+    pub pool: PoolLimits,
+}
+
+/// One server of an upstream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Host name or address literal without brackets, lower case.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Share of requests relative to its siblings, 1 to 1,000.
+    pub weight: u32,
+    /// What goes into `Host` under `upstream_host = "server"`: host, and port where it is not 80.
+    pub authority: String,
+}
+
+/// How a server is chosen among the usable ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Balance {
+    /// In turn, by weight.
+    RoundRobin,
+    /// The one with the fewest requests of this worker under way, relative to its weight.
+    LeastRequests,
+    /// Consistent: the same key goes to the same server while it is usable.
+    Hash(HashKey),
+}
+
+/// What a consistent hash is computed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HashKey {
+    /// The value of a request field (lower-case name); absent: the client address.
+    Header(String),
+    /// The client's address.
+    Source,
+}
+
+/// Active health check: `GET path` on every server from the control thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// Target of the probe, origin form.
+    pub path: String,
+    /// Time between two probes, also the time limit of one.
+    pub interval: Duration,
+    /// Failures in a row that take a server out.
+    pub unhealthy: u32,
+    /// Successes in a row that bring it back.
+    pub healthy: u32,
+}
+
+/// Bounds of one worker's idle connections to one server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolLimits {
+    /// Idle connections kept per server and worker.
+    pub idle: usize,
+    /// A connection older than this, plus or minus a tenth, is not used again.
+    pub age: Duration,
+    /// An idle connection unused for this long is closed, unless the server's `Keep-Alive: timeout` says sooner.
+    pub idle_timeout: Duration,
+}

@@ -1,0 +1,11 @@
+//! The ground: bytes in, values out.
+//!
+//! Everything here is a pure function or a step machine over byte slices. No runtime, clock, randomness, thread
+//! or log: time and random bytes are arguments, and parse results are offsets ([`span::Span`]), because during an
+//! io_uring read the kernel owns the buffer and nothing parsed may borrow from it.
+
+pub mod http1;
+pub mod moment;
+pub mod progress;
+pub mod span;
+pub mod wire_buffer;

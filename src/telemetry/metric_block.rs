@@ -1,0 +1,108 @@
+//! One worker's counters: written by that worker alone, read by the control thread at any time.
+//!
+//! A counter is added to with a plain load and store, because nobody else writes it: no locked instruction on the
+//! request path. Readers may see one counter ahead of another; each by itself only grows.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A number that one thread writes and others read.
+#[derive(Debug, Default)]
+pub struct Count(AtomicU64);
+
+impl Count {
+    /// Adds `amount`. Only the owning worker may call it.
+    #[inline]
+    pub fn add(&self, amount: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(amount), Relaxed);
+    }
+
+    /// Takes `amount` away. For gauges; only the owning worker may call it.
+    #[inline]
+    pub fn subtract(&self, amount: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_sub(amount), Relaxed);
+    }
+
+    /// Replaces the value. Only the owning worker may call it.
+    #[inline]
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Relaxed);
+    }
+
+    /// The value now.
+    #[inline]
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// Upper bounds of the duration histogram's buckets in microseconds; the last bucket is unbounded.
+pub const DURATION_BOUNDS_MICROS: [u64; 20] = [
+    50, 100, 200, 300, 500, 750, 1_000, 2_000, 3_000, 5_000, 7_500, 10_000, 25_000, 50_000, 100_000, 250_000,
+    500_000, 1_000_000, 2_500_000, 10_000_000,
+];
+
+/// Durations counted into fixed buckets.
+#[derive(Debug, Default)]
+pub struct Durations {
+    /// One count per bucket of [`DURATION_BOUNDS_MICROS`], and one for what is longer.
+    pub buckets: [Count; DURATION_BOUNDS_MICROS.len() + 1],
+    /// Sum in microseconds.
+    pub sum_micros: Count,
+}
+
+impl Durations {
+    /// Counts one duration.
+    #[inline]
+    pub fn record(&self, micros: u64) {
+        let bucket = DURATION_BOUNDS_MICROS.partition_point(|bound| *bound < micros);
+        self.buckets[bucket].add(1);
+        self.sum_micros.add(micros);
+    }
+}
+
+/// All counters of one worker. `connections_*` and `*_idle` are gauges, all others only grow.
+#[derive(Debug, Default)]
+pub struct MetricBlock {
+    /// Downstream connections accepted.
+    pub accepted: Count,
+    /// Downstream connections refused because a limit was reached.
+    pub accept_refused: Count,
+    /// Failures of `accept` itself (out of descriptors and the like).
+    pub accept_failed: Count,
+    /// Downstream connections open now.
+    pub connections_open: Count,
+    /// Downstream connections open now without a buffer.
+    pub connections_cold: Count,
+    /// Requests whose head was complete, by class of the final status: index 1 for 1xx to 5 for 5xx, 0 for none sent.
+    pub responses: [Count; 6],
+    /// Requests refused by the proxy itself (every answer it makes).
+    pub refused: Count,
+    /// Exchanges cut after the response had begun.
+    pub cut: Count,
+    /// Bytes read from downstream.
+    pub downstream_read_bytes: Count,
+    /// Bytes written downstream.
+    pub downstream_written_bytes: Count,
+    /// Upstream connections made.
+    pub upstream_connected: Count,
+    /// Attempts to connect upstream that failed.
+    pub upstream_connect_failed: Count,
+    /// Requests sent on a reused upstream connection.
+    pub upstream_reused: Count,
+    /// Second attempts.
+    pub upstream_retried: Count,
+    /// Idle upstream connections that were closed by the server or sent stray bytes.
+    pub upstream_retired: Count,
+    /// Idle upstream connections now.
+    pub upstream_idle: Count,
+    /// Panics caught in a connection.
+    pub panics: Count,
+    /// Access-log records dropped because the writer did not keep up.
+    pub log_dropped: Count,
+    /// Times the worker's rules were replaced.
+    pub reloads: Count,
+    /// From the request head's last byte to the response's last byte.
+    pub request_duration: Durations,
+    /// From the request head written upstream to the first byte of its response.
+    pub upstream_wait: Durations,
+}

@@ -1,0 +1,4 @@
+//! Names and shapes of metrics and access-log records. No I/O: the control side reads, workers write.
+
+pub mod access_record;
+pub mod metric_block;

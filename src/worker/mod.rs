@@ -1,0 +1,3 @@
+//! One core: everything that runs on a worker thread. Shares nothing that it writes with other workers.
+
+pub mod mailbox;
