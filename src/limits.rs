@@ -39,12 +39,23 @@ pub const HEADER_BYTES_MAX: usize = 120 * 1024;
 pub const HEADER_COUNT: usize = 100;
 /// Largest number of fields a configuration may allow.
 pub const HEADER_COUNT_MAX: usize = 1000;
+/// Bytes of a method: the longest registered one (`UPDATEREDIRECTREF`) has 17.
+pub const METHOD_BYTES: usize = 32;
+/// Bytes of a host name in a target or `Host`: what DNS allows, RFC 1035 section 2.3.4.
+pub const HOST_BYTES: usize = 255;
+/// Empty lines tolerated before a request line (RFC 9112 section 2.2): old clients send one after a form.
+pub const EMPTY_LINES: usize = 2;
+/// Fields one message may nominate in `Connection` beside those that never pass; clients send one or two.
+pub const CONNECTION_OPTIONS: usize = 16;
 /// Default bytes of a request body.
 pub const BODY_BYTES: u64 = 1024 * 1024 * 1024;
 /// Bytes of a chunk-size line with its extension and CRLF: 16 digits and generous space for what is discarded.
 pub const CHUNK_LINE_BYTES: usize = 256;
 /// Hexadecimal digits of a chunk size; 16 would overflow nothing but invites peers that compute with floats.
 pub const CHUNK_SIZE_DIGITS: usize = 15;
+/// Bytes of chunk extensions and padded sizes thrown away in one message: nobody uses them, but they let a peer make us
+/// read far more than the body it is charged for (RFC 9112 section 7.1.1 demands a bound).
+pub const CHUNK_EXTENSION_BYTES: usize = 16 * 1024;
 /// Bytes of a trailer section: must fit what is left of a small buffer.
 pub const TRAILER_BYTES: usize = 8 * 1024;
 /// Fields of a trailer section.
