@@ -1,0 +1,1 @@
+//! Rules of hosts and paths as tables.
