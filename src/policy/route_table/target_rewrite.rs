@@ -118,7 +118,7 @@ fn expand(template: &str, path: &[u8], query: Option<&[u8]>, out: &mut Vec<u8>) 
             }
             rest = behind;
         } else {
-            append(&[rest[..=at].as_bytes()], out)?;
+            append(&[&rest.as_bytes()[..=at]], out)?;
             rest = &rest[at + 1..];
         }
     }
