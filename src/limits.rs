@@ -83,6 +83,15 @@ pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 pub const ATTEMPTS: u32 = 2;
 /// Servers in all upstreams together.
 pub const SERVERS: usize = 4096;
+/// Routes: their positions are 16-bit, and a table that `check` compares pair by pair stays a matter of a second.
+pub const ROUTES: usize = 16 * 1024;
+/// Failures of a server in a row, seen by one worker, before it rests: one may be a connection that had gone stale, two
+/// a restart that was noticed on two of them.
+pub const PASSIVE_FAILURES: u32 = 3;
+/// First rest of a failed server: about what a process takes to be started again.
+pub const PASSIVE_REST_FIRST: Duration = Duration::from_secs(1);
+/// Longest rest of a failed server, reached by doubling: a server that returns is missed for no longer.
+pub const PASSIVE_REST_MAX: Duration = Duration::from_secs(30);
 
 // --- Time ----------------------------------------------------------------------------------------------------
 

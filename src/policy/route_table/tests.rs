@@ -1,0 +1,1 @@
+//! Rules of route choice as tables.

@@ -1,0 +1,1 @@
+//! Rules of choosing a server.
