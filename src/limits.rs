@@ -93,6 +93,12 @@ pub const PASSIVE_REST_FIRST: Duration = Duration::from_secs(1);
 /// Longest rest of a failed server, reached by doubling: a server that returns is missed for no longer.
 pub const PASSIVE_REST_MAX: Duration = Duration::from_secs(30);
 
+/// With no more exchanges under way than this a worker writes directly instead of through the ring: there is nothing
+/// to batch with, and a turn of the loop is saved.
+pub const DIRECT_WRITE_BUSY: usize = 1;
+/// Connections accepted in one turn of the loop, so that a storm of them does not hold up those being served.
+pub const ACCEPTS_PER_TURN: usize = 64;
+
 // --- Time ----------------------------------------------------------------------------------------------------
 
 /// How often a worker looks for passed deadlines, and so their precision.
@@ -111,6 +117,11 @@ pub const TIMEOUT_CONNECT: Duration = Duration::from_secs(2);
 pub const TIMEOUT_RESPONSE: Duration = Duration::from_secs(30);
 /// Default time a drain may take.
 pub const TIMEOUT_DRAIN: Duration = Duration::from_secs(30);
+/// During a drain an idle connection may send one more request for this long before it is closed: its client may
+/// have one on the way.
+pub const DRAIN_GRACE: Duration = Duration::from_secs(1);
+/// Rest after `accept` failed for want of descriptors or memory.
+pub const ACCEPT_REST: Duration = Duration::from_millis(50);
 /// How long a connection that is being closed waits for the peer to close too.
 pub const TIMEOUT_LINGER: Duration = Duration::from_secs(2);
 
@@ -120,5 +131,7 @@ pub const TIMEOUT_LINGER: Duration = Duration::from_secs(2);
 pub const LOG_BATCHES: usize = 64;
 /// Records in a batch; a batch is handed over when full and at every deadline tick.
 pub const LOG_BATCH_RECORDS: usize = 256;
+/// Bytes of request text in a batch; a batch is handed over when it holds more.
+pub const LOG_BATCH_TEXT_BYTES: usize = 64 * 1024;
 /// Bytes of request text (method, host, target) one record may carry; longer text is cut.
 pub const LOG_TEXT_BYTES: usize = 1024;

@@ -7,11 +7,17 @@ use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use monoio::buf::{IoBuf, IoBufMut};
-use monoio::io::{AsyncReadRent, AsyncWriteRent, CancelHandle, CancelableAsyncReadRent, Canceller, Splitable};
+use monoio::io::{
+    AsyncReadRent, AsyncWriteRent, CancelHandle, CancelableAsyncReadRent, Canceller, OwnedReadHalf, OwnedWriteHalf,
+    Splitable,
+};
 use monoio::net::TcpStream;
 use nix::sys::socket::{MsgFlags, send, shutdown};
+use rustix::net::sockopt::set_socket_linger;
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 
 use super::operation::{Operation, Reusable};
 use crate::protocol::wire_buffer::Storage;
@@ -33,8 +39,8 @@ struct Lent {
 
 /// A connection ready for work. Dropping it closes the socket.
 pub struct Connection {
-    read: Box<dyn Operation<Lent, Transfer>>,
-    write: Box<dyn Operation<Lent, Transfer>>,
+    read: Box<dyn Operation<OwnedReadHalf<TcpStream>, Lent, Transfer>>,
+    write: Box<dyn Operation<OwnedWriteHalf<TcpStream>, Lent, Transfer>>,
     descriptor: RawFd,
     canceller: Option<Canceller>,
 }
@@ -127,7 +133,26 @@ impl Connection {
             Shutdown::Both => nix::sys::socket::Shutdown::Both,
         };
         // Fails only when the peer has closed already, which is what is asked for.
-        let _ = shutdown(self.descriptor, how);
+        let _already_closed = shutdown(self.descriptor, how);
+    }
+
+    /// Makes the close a reset, so that the peer cannot take what it got for everything.
+    pub fn reset(self) {
+        // The runtime owns the descriptor and shows no borrow of it; a duplicate that the kernel hands out shares the
+        // socket and takes the option. Where a sandbox forbids that, the close is an ordinary one.
+        if let Ok(process) = pidfd_open(getpid(), PidfdFlags::empty())
+            && let Ok(socket) = pidfd_getfd(process, self.descriptor, PidfdGetfdFlags::empty())
+        {
+            let _no_reset = set_socket_linger(&socket, Some(Duration::ZERO));
+        }
+    }
+
+    /// A connection that nobody reads for now; `None`, and closed, when something is in flight.
+    pub fn cool(self) -> Option<ColdConnection> {
+        let reader = self.read.into_subject()?;
+        let writer = self.write.into_subject()?;
+        let stream = reader.reunite(writer).ok()?;
+        Some(ColdConnection { stream })
     }
 }
 
@@ -142,9 +167,9 @@ pub struct ColdConnection {
 }
 
 impl ColdConnection {
-    /// A stream fresh from accept.
-    pub fn new(stream: TcpStream) -> Self {
-        Self { stream }
+    /// Takes over a connected socket in blocking mode, as the ring wants it.
+    pub fn new(stream: std::net::TcpStream) -> io::Result<Self> {
+        Ok(Self { stream: TcpStream::from_std(stream)? })
     }
 
     /// Returns when a read would not wait: bytes, end or error.

@@ -1,8 +1,10 @@
 //! A worker's own listening socket: every worker binds the same address and the kernel spreads connections.
+//!
+//! The ring only says when somebody waits; accepting is a call that does not wait. So an accept can never be lost
+//! in flight, and accepted descriptors are closed on exec.
 
 use std::io;
-use std::net::SocketAddr;
-use std::os::unix::net::UnixStream as StdUnixStream;
+use std::net::{SocketAddr, TcpListener as StdTcpListener};
 
 use monoio::net::TcpListener;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -12,7 +14,8 @@ use crate::limits::LISTEN_BACKLOG;
 
 /// A listening socket on this worker's ring.
 pub struct Listener {
-    inner: TcpListener,
+    socket: StdTcpListener,
+    readiness: TcpListener,
 }
 
 impl Listener {
@@ -25,20 +28,25 @@ impl Listener {
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
+        socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(LISTEN_BACKLOG)?;
-        Ok(Self { inner: TcpListener::from_std(socket.into())? })
+        let socket = StdTcpListener::from(socket);
+        let readiness = TcpListener::from_std(socket.try_clone()?)?;
+        Ok(Self { socket, readiness })
     }
 
-    /// The next connection and its peer. The future must not be dropped while it waits: a connection that arrives
-    /// just then would be lost with its descriptor.
-    pub async fn accept(&self) -> io::Result<(ColdConnection, SocketAddr)> {
-        let (stream, peer) = self.inner.accept().await?;
-        Ok((ColdConnection::new(stream), peer))
+    /// Returns when somebody waits to be accepted. May be dropped at any time.
+    pub async fn somebody_waits(&self) -> io::Result<()> {
+        self.readiness.readable(false).await
     }
-}
 
-/// A pair of connected streams for tests of what needs a connection without a network.
-pub fn socket_pair() -> io::Result<(StdUnixStream, StdUnixStream)> {
-    StdUnixStream::pair()
+    /// The next connection that waits, and its peer; `None` when nobody waits.
+    pub fn accept(&self) -> io::Result<Option<(ColdConnection, SocketAddr)>> {
+        match self.socket.accept() {
+            Ok((stream, peer)) => Ok(Some((ColdConnection::new(stream)?, peer))),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
 }

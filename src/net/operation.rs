@@ -11,14 +11,16 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// A place for one operation at a time: `I` goes in, `O` comes out.
-pub trait Operation<I, O> {
+/// A place for one operation at a time on `S`: `I` goes in, `O` comes out.
+pub trait Operation<S, I, O> {
     /// Starts an operation. There must be none in flight.
     fn start(&mut self, input: I);
     /// The outcome, once. Pending while in flight, and for ever when there is none.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<O>;
     /// True between start and outcome.
     fn in_flight(&self) -> bool;
+    /// What the operations were on, unless one is in flight.
+    fn into_subject(self: Box<Self>) -> Option<S>;
 }
 
 /// An operation on `S`, which travels into every future and comes back with its outcome.
@@ -39,7 +41,7 @@ impl<S, M, F> Reusable<S, M, F> {
     }
 }
 
-impl<S, M, F, I, O> Operation<I, O> for Reusable<S, M, F>
+impl<S, M, F, I, O> Operation<S, I, O> for Reusable<S, M, F>
 where
     M: Fn(S, I) -> F,
     F: Future<Output = (S, O)>,
@@ -68,6 +70,10 @@ where
     fn in_flight(&self) -> bool {
         self.subject.is_none()
     }
+
+    fn into_subject(self: Box<Self>) -> Option<S> {
+        self.subject
+    }
 }
 
 #[cfg(test)]
@@ -77,14 +83,16 @@ mod tests {
 
     #[test]
     fn the_same_place_serves_many_operations() {
-        let mut operation = Reusable::new(1_u32, |sum, add: u32| async move { (sum + add, sum) });
+        let add = |sum, add: u32| async move { (sum + add, sum) };
+        let mut operation: Box<dyn Operation<u32, u32, u32>> = Box::new(Reusable::new(1_u32, add));
         let mut context = Context::from_waker(Waker::noop());
-        assert!(Operation::<u32, u32>::poll(&mut operation, &mut context).is_pending());
+        assert!(operation.poll(&mut context).is_pending());
         for (add, before) in [(2, 1), (3, 3), (4, 6)] {
             operation.start(add);
             assert!(operation.in_flight());
             assert_eq!(operation.poll(&mut context), Poll::Ready(before));
             assert!(!operation.in_flight());
         }
+        assert_eq!(operation.into_subject(), Some(10));
     }
 }

@@ -33,8 +33,10 @@ impl Declined {
     /// What a route's `answer` becomes for this path and query.
     pub(super) fn fixed(answer: &FixedAnswer, path: &[u8], query: Option<&[u8]>) -> Self {
         let mut location = Vec::new();
-        let has_location = fixed_location(answer, path, query, &mut location);
-        Self::Fixed { status: answer.status, location: has_location.then_some(location) }
+        match fixed_location(answer, path, query, &mut location) {
+            Ok(has_location) => Self::Fixed { status: answer.status, location: has_location.then_some(location) },
+            Err(_) => Self::Refusal(Refusal::RewriteTooLong),
+        }
     }
 }
 

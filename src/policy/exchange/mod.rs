@@ -183,7 +183,7 @@ impl Exchange {
     }
 
     /// What to do now.
-    pub fn next(&mut self, world: &mut World<'_>) -> Action {
+    pub fn next(&mut self, buffers: &mut BufferPool) -> Action {
         if let Some(ending) = self.finish {
             return match self.plan.release.take() {
                 Some(reusable) => Action::Release { reusable },
@@ -213,11 +213,11 @@ impl Exchange {
             self.plan.end_writing_downstream = false;
             return Action::EndWriting(Side::Downstream);
         }
-        if self.wants_upstream_read(world.buffers) {
+        if self.wants_upstream_read(buffers) {
             self.lanes.reading_upstream = true;
             return Action::Read(Side::Upstream);
         }
-        if self.wants_downstream_read(world.buffers) {
+        if self.wants_downstream_read(buffers) {
             self.lanes.reading_downstream = true;
             return Action::Read(Side::Downstream);
         }
@@ -269,6 +269,31 @@ impl Exchange {
     #[inline]
     pub fn is_busy(&self) -> bool {
         self.outcome.is_some()
+    }
+
+    /// True while all of the request is handed on and the response is awaited or under way: what is read now is the
+    /// next request.
+    #[inline]
+    pub fn is_sent(&self) -> bool {
+        self.up.is_sent()
+    }
+
+    /// Takes back the memory of a read that ended because it was asked to, with nothing read.
+    pub fn read_called_back(&mut self, storage: Storage) {
+        self.lanes.reading_downstream = false;
+        self.request.restore(storage);
+    }
+
+    /// Takes note that a connection is being made.
+    pub fn note_connecting(&mut self, now: Monotonic) {
+        if let Some(outcome) = &mut self.outcome {
+            outcome.connect = Some((now, now));
+        }
+    }
+
+    /// How long the upstream connection just released may idle: `limit`, or less where the server said so.
+    pub fn upstream_idle_limit(&self, limit: Duration) -> Duration {
+        self.down.keep_alive_limit().map_or(limit, |said| said.min(limit))
     }
 
     /// Gives all buffers back; those the kernel still has are written off.

@@ -56,6 +56,14 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// True when the server, not the client or the proxy, made the exchange fail.
+    pub fn blames_server(&self) -> bool {
+        matches!(
+            self.reason,
+            "response-incomplete" | "response-timeout" | "response-malformed" | "response-stalled" | "interim-flood"
+        )
+    }
+
     /// An exchange of which nothing is known yet.
     pub fn begun(now: Monotonic, time: UnixMicros, client: SocketAddr, generation: u64) -> Self {
         Self {

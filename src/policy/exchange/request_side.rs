@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::answering::Declined;
-use super::{Action, ConnectFault, ConnectOrder, Ending, Exchange, Outcome, WATCH_AFTER, World};
+use super::{ConnectFault, ConnectOrder, Ending, Exchange, Outcome, WATCH_AFTER, World};
 use crate::limits;
 use crate::policy::forwarding::{self, RequestParts, TraceParent};
 use crate::policy::refusal::Refusal;
 use crate::policy::route_table::{Found, Route, RouteQuery, RouteTarget, UpstreamHost, forwarded_target};
-use crate::policy::ruleset::{Balance, HashKey, UpstreamId};
+use crate::policy::ruleset::{Balance, HashKey};
 use crate::policy::upstream_choice::balance_key;
 use crate::protocol::http1::{
     BodyFraming, ChunkedDecoder, ChunkedOutput, FieldKind, FieldTable, HeadLimits, Method, RequestHead, TargetForm,
@@ -419,6 +419,9 @@ impl Exchange {
         if let Some(outcome) = &mut self.outcome {
             outcome.reused = reused;
             outcome.sent = Some(world.now);
+            if let Some((_, ended)) = &mut outcome.connect {
+                *ended = world.now;
+            }
         }
         self.progressed(world.now);
     }
@@ -492,6 +495,8 @@ impl Exchange {
         }
         if self.down.upstream_is_gone() {
             self.upstream_ended(world);
+        } else if self.up.phase == Phase::Tunnel {
+            self.tunnel_may_end(world.now);
         }
     }
 

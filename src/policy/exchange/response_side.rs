@@ -1,5 +1,7 @@
 //! The half of an exchange that comes from the server to the client: interim and final heads, body, tunnel.
 
+use std::time::Duration;
+
 use super::request_side::{enlarge, fit_for_reading, grow_if_full, route_of};
 use super::{Exchange, World};
 use crate::limits;
@@ -52,6 +54,8 @@ pub(super) struct ResponseSide {
     until_close: bool,
     persists: bool,
     upstream_persists: bool,
+    /// How long the server keeps an idle connection, in seconds, where it says so.
+    keep_alive: Option<u32>,
     /// The upstream connection had served before.
     reused: bool,
     /// The upstream connection has given a byte.
@@ -95,6 +99,12 @@ impl ResponseSide {
     /// A new upstream connection: nothing has come from it.
     pub(super) fn attempt_begins(&mut self, reused: bool) {
         *self = Self { reused, interim: self.interim, starved: true, ..Self::default() };
+    }
+
+    /// How long the upstream connection may idle by its server's word. A second less than said, because the server
+    /// counts from when it sent and we from when it came.
+    pub(super) fn keep_alive_limit(&self) -> Option<Duration> {
+        self.keep_alive.map(|seconds| Duration::from_secs(u64::from(seconds.saturating_sub(1))))
     }
 
     /// The answer was made here.
@@ -243,7 +253,8 @@ impl Exchange {
         let options = connection_options(bytes, fields).map_err(Refusal::ResponseMalformed)?;
         let modern = self.up.version == Version::Http11;
         let delimited = modern || !matches!(framing, BodyFraming::Chunked | BodyFraming::UntilClose);
-        self.down.upstream_persists = response_persists(head.version, &options, framing) && !zero_keep_alive(bytes, fields);
+        self.down.upstream_persists = response_persists(head.version, &options, framing);
+        self.down.keep_alive = keep_alive_seconds(bytes, fields);
         self.down.persists = delimited && self.up.persists && self.up.is_complete() && !world.draining;
         self.down.until_close = !delimited;
         self.down.encodes = modern && framing == BodyFraming::UntilClose;
@@ -464,8 +475,9 @@ impl Exchange {
     }
 }
 
-/// `Keep-Alive: timeout=0`: the server will close at once.
-fn zero_keep_alive(bytes: &[u8], fields: &FieldTable) -> bool {
-    let field = fields.first(FieldKind::KeepAlive);
-    field.and_then(|field| keep_alive_timeout(field.value.of(bytes))).is_some_and(|timeout| timeout.is_zero())
+/// What the server says of how long it keeps the connection.
+fn keep_alive_seconds(bytes: &[u8], fields: &FieldTable) -> Option<u32> {
+    let field = fields.first(FieldKind::KeepAlive)?;
+    let timeout = keep_alive_timeout(field.value.of(bytes))?;
+    Some(timeout.as_secs().min(u64::from(u32::MAX)) as u32)
 }
