@@ -466,6 +466,7 @@ fn trailers() {
         ("bare lf as the end", "X: a\r\n\n", BareLf),
         ("bare lf for the section", "\n", BareLf),
         ("bare cr", "X: a\rb\r\n\r\n", Invalid),
+        ("bare cr before the end of the last line", "X: a\r\r\n\r\n", Invalid),
         ("bare cr as the end", "X: a\r\n\r\r\n\r\n", Invalid),
         ("nul", "X: \0\r\n\r\n", Invalid),
         ("obs-fold", "X: a\r\n b\r\n\r\n", Invalid),
