@@ -21,13 +21,12 @@ pub(super) fn parse_trailer_section(bytes: &[u8], searched: usize) -> Result<Pro
         Err(Rejection::HeadTooLarge) => return Err(Rejection::TrailersTooLarge),
         Err(fault) => return Err(fault),
     };
-    // Without the CRLF of the last field line and the empty line.
-    let lines = bytes[..end - 4].split(|&byte| byte == b'\n');
+    let lines = bytes[..end - 2].split_inclusive(|&byte| byte == b'\n');
     for (index, line) in lines.enumerate() {
         if index == limits::TRAILER_COUNT {
             return Err(Rejection::TrailersTooLarge);
         }
-        check_line(line.strip_suffix(b"\r").unwrap_or(line))?;
+        check_line(line.strip_suffix(b"\r\n").unwrap_or(line))?;
     }
     Ok(Progress::Done { value: (), consumed: end })
 }
