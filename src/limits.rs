@@ -135,3 +135,48 @@ pub const LOG_BATCH_RECORDS: usize = 256;
 pub const LOG_BATCH_TEXT_BYTES: usize = 64 * 1024;
 /// Bytes of request text (method, host, target) one record may carry; longer text is cut.
 pub const LOG_TEXT_BYTES: usize = 1024;
+
+// --- Configuration -------------------------------------------------------------------------------------------
+
+/// Longest time limit a configuration may set: more than a day is as good as none.
+pub const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// Longest spin before sleeping: beyond it a worker burns its CPU and wins nothing.
+pub const BUSY_POLL_MAX: Duration = Duration::from_millis(100);
+/// Smallest request line a configuration may allow: a method, a short target and the version.
+pub const REQUEST_LINE_BYTES_MIN: usize = 64;
+/// Smallest head a configuration may allow: a request line and a few fields.
+pub const HEADER_BYTES_MIN: usize = 256;
+/// Largest body a configuration may allow, 1 PiB: far beyond what any transfer finishes, and safe to add to.
+pub const BODY_BYTES_MAX: u64 = 1 << 50;
+/// Most downstream connections: the kernel's default for `fs.nr_open`.
+pub const CONNECTIONS_MAX: usize = 1 << 20;
+/// Most workers.
+pub const WORKERS: usize = 1024;
+/// Most listeners: every worker has a socket for each.
+pub const LISTENERS: usize = 256;
+/// Largest weight of a server.
+pub const WEIGHT_MAX: u32 = 1000;
+/// Most idle connections a configuration may keep per server and worker.
+pub const POOL_IDLE_MAX: usize = 64 * 1024;
+/// Default time between two health probes.
+pub const HEALTH_INTERVAL: Duration = Duration::from_secs(2);
+/// Shortest time between two health probes: the control thread probes every server.
+pub const HEALTH_INTERVAL_MIN: Duration = Duration::from_millis(100);
+/// Default failures in a row that take a server out.
+pub const HEALTH_UNHEALTHY: u32 = 3;
+/// Default successes in a row that bring a server back.
+pub const HEALTH_HEALTHY: u32 = 2;
+/// Most results in a row a health verdict may wait for.
+pub const HEALTH_RESULTS_MAX: u32 = 100;
+/// Bytes of one configuration file.
+pub const CONFIG_FILE_BYTES: u64 = 16 * 1024 * 1024;
+/// Files of one configuration.
+pub const CONFIG_FILES: usize = 4096;
+/// Levels of files that include files.
+pub const CONFIG_INCLUDE_DEPTH: usize = 8;
+/// Levels in the name of an environment variable: the deepest setting has five.
+pub const CONFIG_LEVELS: usize = 8;
+
+const _: () = assert!(SERVERS <= u16::MAX as usize);
+const _: () = assert!(LISTENERS <= u16::MAX as usize);
+const _: () = assert!(ROUTES <= u16::MAX as usize);
