@@ -14,6 +14,18 @@ pub struct RouteTable {
     routes: Vec<Route>,
 }
 
+impl RouteTable {
+    /// Takes the routes in file order.
+    pub fn new(routes: Vec<Route>) -> Self {
+        Self { routes }
+    }
+
+    /// The routes in file order.
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+}
+
 /// One `[[route]]`, resolved and checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
