@@ -3,4 +3,6 @@
 
 mod harness;
 
+mod forwarding;
 mod refusals;
+mod upstream_faults;
