@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 pub(crate) use gate::Gate;
-pub(crate) use message::{Fields, Framing, Message};
+pub(crate) use message::{Framing, Message};
 pub(crate) use proxy::{Proxy, Setup};
 pub(crate) use raw_client::RawClient;
 pub(crate) use scripted_server::{Connection, ScriptedServer};

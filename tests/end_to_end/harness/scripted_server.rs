@@ -252,7 +252,7 @@ impl Connection {
     /// Closes the connection, as the script is over.
     fn close(self) {
         let Self { number, wire, resets, shared } = self;
-        let copy = shared.lock().sockets[number].take();
+        let copy = shared.lock().sockets.get_mut(number).and_then(Option::take);
         if resets {
             // The reset goes out with the last handle.
             drop(copy);
