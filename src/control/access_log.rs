@@ -38,6 +38,8 @@ struct Orders {
     /// Names by generation, the newest first: exchanges end under the rules they began with.
     names: Published<Vec<Arc<Names>>>,
     reopen: AtomicBool,
+    /// No more will come: end when all that came is written.
+    finish: AtomicBool,
     failures: Arc<Count>,
 }
 
@@ -58,7 +60,12 @@ impl LogWriter {
         };
         let (hub, reader) = log_channel(workers);
         let names = Published::new(Vec::new());
-        let orders = Orders { names, reopen: AtomicBool::new(false), failures: Arc::default() };
+        let orders = Orders {
+            names,
+            reopen: AtomicBool::new(false),
+            finish: AtomicBool::new(false),
+            failures: Arc::default(),
+        };
         let (orders, format) = (Arc::new(orders), settings.format);
         let (end, ended) = channel();
         let writer = Writer { reader, orders: Arc::clone(&orders), format, outlet, text: Vec::new() };
@@ -92,10 +99,12 @@ impl LogWriter {
         self.hub.nudge();
     }
 
-    /// Waits until all that was handed over is written: so long as sinks are left, up to `limit`. False when the
-    /// time was up first.
+    /// Waits until all that was handed over so far is written, up to `limit`. False when the time was up first.
+    ///
+    /// Sinks may be left: what a worker's runtime held when it ended need not all have been dropped.
     pub fn finish(self, limit: Duration) -> bool {
-        drop(self.hub);
+        self.orders.finish.store(true, Ordering::Release);
+        self.hub.nudge();
         self.ended.recv_timeout(limit) == Err(std::sync::mpsc::RecvTimeoutError::Disconnected)
     }
 }
@@ -118,19 +127,27 @@ struct Outlet {
 }
 
 impl Writer {
-    /// Until the hub and all sinks are gone: collects what has arrived, up to a bound, and writes it at once.
+    /// Until it is to finish, or the hub and all sinks are gone: collects what has arrived, up to a bound, and writes
+    /// it at once.
     fn run(mut self) {
         while let Ok(first) = self.reader.recv() {
+            // Looked at before the channel: what was handed over before the order is found there.
+            let finishing = self.orders.finish.load(Ordering::Acquire);
             self.format(first);
-            while self.text.len() < limits::LOG_WRITE_BYTES
-                && let Ok(next) = self.reader.try_recv()
-            {
-                self.format(next);
+            let mut emptied = false;
+            while self.text.len() < limits::LOG_WRITE_BYTES && !emptied {
+                match self.reader.try_recv() {
+                    Ok(next) => self.format(next),
+                    Err(_) => emptied = true,
+                }
             }
             if self.orders.reopen.swap(false, Ordering::AcqRel) {
                 self.outlet.reopen();
             }
             self.write();
+            if finishing && emptied {
+                return;
+            }
         }
     }
 

@@ -99,7 +99,6 @@ async fn live(settings: WorkerSettings) -> Result<(), WorkerFault> {
     (settings.ready)();
     drained(&worker).await;
     worker.flush_log();
-    worker.forget_wakers();
     Ok(())
 }
 

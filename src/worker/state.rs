@@ -156,14 +156,6 @@ impl Worker {
         }
     }
 
-    /// Forgets whom to wake, at the end of the worker's life. A waker keeps its task and every task keeps the worker:
-    /// neither would go, and the log would wait for a sink that nobody closes.
-    pub(super) fn forget_wakers(&self) {
-        self.acceptors.take();
-        self.ended.take();
-        self.keeper.take();
-    }
-
     /// Wakes a task that waits in `place`.
     pub(super) fn wake(&self, place: &RefCell<Option<Waker>>) {
         if let Some(waker) = place.borrow().as_ref() {

@@ -68,6 +68,17 @@ fn records_of_all_workers_are_written_before_the_end() {
 }
 
 #[test]
+fn a_sink_left_behind_does_not_hold_up_the_end() {
+    let scratch = Scratch::new("left-behind");
+    let writer = start(&scratch, 1);
+    let sink = writer.hub().sink(0);
+    log(&sink, 200, 1);
+    assert!(writer.finish(LONG));
+    assert_eq!(scratch.lines().len(), 1);
+    drop(sink);
+}
+
+#[test]
 fn names_of_the_rules_before_are_still_known() {
     let scratch = Scratch::new("generations");
     let writer = start(&scratch, 1);
