@@ -190,6 +190,12 @@ impl Exchange {
                 None => Action::Finish(ending),
             };
         }
+        if self.plan.connect.is_some()
+            && let Some(reusable) = self.plan.release.take()
+        {
+            // A pipelined request may already want a connection: the one just freed, if it can serve again.
+            return Action::Release { reusable };
+        }
         if let Some(order) = self.plan.connect.take() {
             self.lanes.connecting = true;
             return Action::Connect(order);
