@@ -8,7 +8,7 @@
 //!
 //! What this layer does not know: which status answers a rejection, which routes exist, what a field is set to.
 //!
-//! Reading order of a request: [`parse_request_head`], [`request_target`], [`request_framing`],
+//! Reading order of a request: [`parse_request_head`], [`request_target()`], [`request_framing`],
 //! [`connection_options`], then [`ChunkedDecoder`] for a chunked body.
 
 mod body_framing;
