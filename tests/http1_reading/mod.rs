@@ -50,7 +50,7 @@ fn feed<H>(
         let arrived = &bytes[..end];
         match parse(arrived, from, &mut fields)? {
             Progress::NeedMore { searched } => {
-                assert!(from <= searched && searched <= end, "searched {searched} of {end}");
+                assert_eq!(searched, end, "not all that arrived was searched");
                 from = searched;
             }
             Progress::Done { value: head, consumed } => {
