@@ -1,6 +1,6 @@
 //! Request line and fields to spans.
 //!
-//! Left to others: what the target means ([`super::request_target`]) and how the body ends
+//! Left to others: what the target means ([`super::request_target()`]) and how the body ends
 //! ([`super::request_framing`]).
 
 use super::head_fault::{is_target_byte, request_head_fault};
