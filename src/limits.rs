@@ -119,11 +119,49 @@ pub const TIMEOUT_RESPONSE: Duration = Duration::from_secs(30);
 pub const TIMEOUT_DRAIN: Duration = Duration::from_secs(30);
 /// During a drain an idle connection may send one more request for this long before it is closed: its client may
 /// have one on the way.
-pub const DRAIN_GRACE: Duration = Duration::from_secs(1);
+pub const DRAIN_IDLE_GRACE: Duration = Duration::from_secs(1);
 /// Rest after `accept` failed for want of descriptors or memory.
 pub const ACCEPT_REST: Duration = Duration::from_millis(50);
 /// How long a connection that is being closed waits for the peer to close too.
 pub const TIMEOUT_LINGER: Duration = Duration::from_secs(2);
+
+// --- Control side --------------------------------------------------------------------------------------------
+
+/// How often a server's name is looked up again. getaddrinfo does not tell the TTL; 30 s is what name servers of
+/// clusters hand out.
+pub const RESOLVE_INTERVAL: Duration = Duration::from_secs(30);
+/// How long a start or a reload waits for names it has not seen before: one full try of the usual resolver.
+pub const RESOLVE_WAIT: Duration = Duration::from_secs(5);
+/// Names looked up at once: a name whose servers do not answer holds one thread for seconds.
+pub const RESOLVER_THREADS: usize = 4;
+/// Addresses kept of one name; more are ignored.
+pub const ADDRESSES_PER_SERVER: usize = 16;
+/// Health checks under way at once: so many servers may hang before the others are checked late.
+pub const PROBER_THREADS: usize = 64;
+/// Bytes of the head that answers a health check.
+pub const PROBE_HEAD_BYTES: usize = 8 * 1024;
+/// Connections to the admin address at once: scrapers and a few open dashboards.
+pub const ADMIN_CONNECTIONS: usize = 16;
+/// Bytes of a request head on the admin address.
+pub const ADMIN_HEAD_BYTES: usize = 8 * 1024;
+/// From accepting an admin connection to having answered it.
+pub const ADMIN_DEADLINE: Duration = Duration::from_secs(5);
+/// Fields of a head that the control side reads or is answered with.
+pub const CONTROL_HEADER_COUNT: usize = 64;
+/// How long all workers together may take until they listen.
+pub const WORKER_START: Duration = Duration::from_secs(30);
+/// Wait before a dead worker is started again; doubles with every death.
+pub const RESTART_FIRST: Duration = Duration::from_millis(100);
+/// Longest wait before a dead worker is started again.
+pub const RESTART_LONGEST: Duration = Duration::from_secs(10);
+/// A worker that served this long begins with the first wait again.
+pub const RESTART_FORGIVEN: Duration = Duration::from_secs(60);
+/// Added to the drain time before the process stops waiting for its workers: they cut at the deadline, then unwind.
+pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
+/// How long the end of the process waits for the last access-log lines to be written.
+pub const LOG_CLOSE: Duration = Duration::from_secs(2);
+
+const _: () = assert!(RESTART_FIRST.as_nanos() < RESTART_LONGEST.as_nanos());
 
 // --- Between threads -----------------------------------------------------------------------------------------
 
@@ -135,6 +173,8 @@ pub const LOG_BATCH_RECORDS: usize = 256;
 pub const LOG_BATCH_TEXT_BYTES: usize = 64 * 1024;
 /// Bytes of request text (method, host, target) one record may carry; longer text is cut.
 pub const LOG_TEXT_BYTES: usize = 1024;
+/// Bytes of formatted access log collected for one write.
+pub const LOG_WRITE_BYTES: usize = 64 * 1024;
 
 // --- Configuration -------------------------------------------------------------------------------------------
 

@@ -10,4 +10,7 @@ pub mod doorbell;
 pub mod entropy;
 pub mod listener;
 pub mod operation;
+pub mod recurring;
+pub mod resolver;
 pub mod ring;
+pub mod signals;

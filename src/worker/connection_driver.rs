@@ -13,7 +13,7 @@ use super::access_notes;
 use super::generation::{Assignment, Generation};
 use super::state::Worker;
 use super::upstream_pool::UpstreamConnection;
-use crate::limits::{COOL_DOWN, DIRECT_WRITE_BUSY, DISCARD_BYTES, DRAIN_GRACE, TIMEOUT_LINGER};
+use crate::limits::{COOL_DOWN, DIRECT_WRITE_BUSY, DISCARD_BYTES, DRAIN_IDLE_GRACE, TIMEOUT_LINGER};
 use crate::net::clock;
 use crate::net::connection::{ColdConnection, Connection, Transfer, is_called_back};
 use crate::net::deadline::Deadline;
@@ -52,7 +52,7 @@ async fn wait_for_bytes(worker: &Worker, cold: &ColdConnection, deadline: &Deadl
             return Poll::Ready(outcome.is_ok());
         }
         if let Some(began) = worker.draining.get() {
-            deadline.set(deadline.moment().min(began.after(DRAIN_GRACE)));
+            deadline.set(deadline.moment().min(began.after(DRAIN_IDLE_GRACE)));
         }
         if worker.cut.get() || deadline.passed(clock::monotonic()) {
             Poll::Ready(false)
