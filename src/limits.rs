@@ -105,6 +105,9 @@ pub const RESOLVE_WAIT: Duration = Duration::from_secs(5);
 pub const RESOLVER_THREADS: usize = 4;
 /// Addresses kept of one name; more are ignored.
 pub const ADDRESSES_PER_SERVER: usize = 16;
+/// Least time between two views of the servers given to the workers: when a network breaks, thousands of verdicts
+/// change within a second.
+pub const VIEW_INTERVAL: Duration = Duration::from_millis(50);
 /// Health checks under way at once: so many servers may hang before the others are checked late.
 pub const PROBER_THREADS: usize = 64;
 /// Bytes of the head that answers a health check.

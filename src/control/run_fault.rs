@@ -51,19 +51,13 @@ impl RunFault {
     }
 }
 
+/// What a fault of a worker does not say itself.
 fn advice(fault: &WorkerFault) -> &'static str {
-    match fault {
-        WorkerFault::IoUringRefused { .. } => {
-            "; allow it with `sysctl kernel.io_uring_disabled=0`, and in a container with a seccomp profile that \
-             permits io_uring_setup, io_uring_enter and io_uring_register (the default profiles of Docker, \
-             containerd and Podman refuse them)"
-        }
-        WorkerFault::Listen { .. } => {
-            "; stop whatever listens there, choose another address, or for a port below 1024 give the process \
-             CAP_NET_BIND_SERVICE"
-        }
-        WorkerFault::Other(_) => "",
+    if let WorkerFault::Listen { .. } = fault {
+        return "; stop what listens there, choose another address, or for a port below 1024 give the process \
+                CAP_NET_BIND_SERVICE";
     }
+    ""
 }
 
 #[cfg(test)]
@@ -71,14 +65,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refused_io_uring_names_the_way_out() {
-        let source = io::Error::from(io::ErrorKind::PermissionDenied);
-        let fault = RunFault::Worker { index: 0, fault: WorkerFault::IoUringRefused { source } };
-        let message = fault.to_string();
-        for word in ["sysctl kernel.io_uring_disabled=0", "seccomp", "io_uring_setup"] {
-            assert!(message.contains(word), "{message}");
-        }
-        assert_eq!(fault.exit_code(), 1);
-        assert_eq!(RunFault::Configuration(vec!["line 1: no".into()]).exit_code(), 2);
+    fn a_fault_says_what_to_do_and_the_shell_learns_whose_it_is() {
+        let check = |fault: RunFault, words: &[&str], code: u8| {
+            let message = fault.to_string();
+            assert!(words.iter().all(|word| message.contains(word)), "{message}");
+            assert_eq!(fault.exit_code(), code);
+        };
+        let source = || io::Error::from(io::ErrorKind::AddrInUse);
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        let fault = WorkerFault::Listen { address, source: source() };
+        check(RunFault::Worker { index: 2, fault }, &["worker 2", "127.0.0.1:80", "CAP_NET_BIND_SERVICE"], 1);
+        check(RunFault::Admin { address, source: source() }, &["127.0.0.1:80", "[admin] address"], 1);
+        check(RunFault::AccessLog(source()), &["[log] access"], 1);
+        check(
+            RunFault::Configuration(vec!["line 1: no".into(), "line 2: no".into()]),
+            &["line 1", "line 2"],
+            2,
+        );
     }
 }

@@ -38,7 +38,10 @@ pub struct WorkerSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerFault {
     /// The kernel or a sandbox does not let this process use io_uring.
-    #[error("io_uring is refused: {source}")]
+    #[error(
+        "io_uring is refused ({source}): set `sysctl kernel.io_uring_disabled=0`; in a container use a seccomp \
+         profile that admits io_uring_setup, io_uring_enter and io_uring_register"
+    )]
     IoUringRefused {
         /// What the kernel said.
         source: std::io::Error,

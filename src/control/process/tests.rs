@@ -138,6 +138,9 @@ fn a_reload_waits_for_new_names_but_not_for_ever() {
     let name = resolver::ServerName { host: "name.invalid".into(), port: 8080 };
     let found = Resolved { name, outcome: Ok(vec![([192, 0, 2, 5], 8080).into()]) };
     process.on_event(Event::Resolved(found), now).unwrap();
+    let due = process.next_deadline().unwrap();
+    assert_eq!(due, now.after(limits::RESOLVE_WAIT).after(limits::VIEW_INTERVAL));
+    process.on_time(due).unwrap();
     let mut rest: Vec<String> = (0..3).map(|_| told.recv_timeout(LONG).unwrap()).collect();
     rest.sort();
     assert_eq!(rest, ["rules 2", "view", "view"]);
