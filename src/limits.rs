@@ -39,12 +39,23 @@ pub const HEADER_BYTES_MAX: usize = 120 * 1024;
 pub const HEADER_COUNT: usize = 100;
 /// Largest number of fields a configuration may allow.
 pub const HEADER_COUNT_MAX: usize = 1000;
+/// Bytes of a method: the longest registered one (`UPDATEREDIRECTREF`) has 17.
+pub const METHOD_BYTES: usize = 32;
+/// Bytes of a host name in a target or `Host`: what DNS allows, RFC 1035 section 2.3.4.
+pub const HOST_BYTES: usize = 255;
+/// Empty lines tolerated before a request line (RFC 9112 section 2.2): old clients send one after a form.
+pub const EMPTY_LINES: usize = 2;
+/// Fields one message may nominate in `Connection` beside those that never pass; clients send one or two.
+pub const CONNECTION_OPTIONS: usize = 16;
 /// Default bytes of a request body.
 pub const BODY_BYTES: u64 = 1024 * 1024 * 1024;
 /// Bytes of a chunk-size line with its extension and CRLF: 16 digits and generous space for what is discarded.
 pub const CHUNK_LINE_BYTES: usize = 256;
 /// Hexadecimal digits of a chunk size; 16 would overflow nothing but invites peers that compute with floats.
 pub const CHUNK_SIZE_DIGITS: usize = 15;
+/// Bytes of chunk extensions and padded sizes thrown away in one message: nobody uses them, but they let a peer make us
+/// read far more than the body it is charged for (RFC 9112 section 7.1.1 demands a bound).
+pub const CHUNK_EXTENSION_BYTES: usize = 16 * 1024;
 /// Bytes of a trailer section: must fit what is left of a small buffer.
 pub const TRAILER_BYTES: usize = 8 * 1024;
 /// Fields of a trailer section.
@@ -72,6 +83,21 @@ pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 pub const ATTEMPTS: u32 = 2;
 /// Servers in all upstreams together.
 pub const SERVERS: usize = 4096;
+/// Routes: their positions are 16-bit, and a table that `check` compares pair by pair stays a matter of a second.
+pub const ROUTES: usize = 16 * 1024;
+/// Failures of a server in a row, seen by one worker, before it rests: one may be a connection that had gone stale, two
+/// a restart that was noticed on two of them.
+pub const PASSIVE_FAILURES: u32 = 3;
+/// First rest of a failed server: about what a process takes to be started again.
+pub const PASSIVE_REST_FIRST: Duration = Duration::from_secs(1);
+/// Longest rest of a failed server, reached by doubling: a server that returns is missed for no longer.
+pub const PASSIVE_REST_MAX: Duration = Duration::from_secs(30);
+
+/// With no more exchanges under way than this a worker writes directly instead of through the ring: there is nothing
+/// to batch with, and a turn of the loop is saved.
+pub const DIRECT_WRITE_BUSY: usize = 1;
+/// Connections accepted in one turn of the loop, so that a storm of them does not hold up those being served.
+pub const ACCEPTS_PER_TURN: usize = 64;
 
 // --- Time ----------------------------------------------------------------------------------------------------
 
@@ -91,6 +117,11 @@ pub const TIMEOUT_CONNECT: Duration = Duration::from_secs(2);
 pub const TIMEOUT_RESPONSE: Duration = Duration::from_secs(30);
 /// Default time a drain may take.
 pub const TIMEOUT_DRAIN: Duration = Duration::from_secs(30);
+/// During a drain an idle connection may send one more request for this long before it is closed: its client may
+/// have one on the way.
+pub const DRAIN_GRACE: Duration = Duration::from_secs(1);
+/// Rest after `accept` failed for want of descriptors or memory.
+pub const ACCEPT_REST: Duration = Duration::from_millis(50);
 /// How long a connection that is being closed waits for the peer to close too.
 pub const TIMEOUT_LINGER: Duration = Duration::from_secs(2);
 
@@ -129,10 +160,11 @@ pub const RESTART_LONGEST: Duration = Duration::from_secs(10);
 /// A worker that served this long begins with the first wait again.
 pub const RESTART_FORGIVEN: Duration = Duration::from_secs(60);
 /// Added to the drain time before the process stops waiting for its workers: they cut at the deadline, then unwind.
-pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
+pub const DRAIN_UNWIND: Duration = Duration::from_secs(3);
 /// How long the end of the process waits for the last access-log lines to be written.
 pub const LOG_CLOSE: Duration = Duration::from_secs(2);
 
+const _: () = assert!(DRAIN_UNWIND.as_nanos() > DRAIN_GRACE.as_nanos());
 const _: () = assert!(RESTART_FIRST.as_nanos() < RESTART_LONGEST.as_nanos());
 
 // --- Between threads -----------------------------------------------------------------------------------------
@@ -141,9 +173,54 @@ const _: () = assert!(RESTART_FIRST.as_nanos() < RESTART_LONGEST.as_nanos());
 pub const LOG_BATCHES: usize = 64;
 /// Records in a batch; a batch is handed over when full and at every deadline tick.
 pub const LOG_BATCH_RECORDS: usize = 256;
+/// Bytes of request text in a batch; a batch is handed over when it holds more.
+pub const LOG_BATCH_TEXT_BYTES: usize = 64 * 1024;
 /// Bytes of request text (method, host, target) one record may carry; longer text is cut.
 pub const LOG_TEXT_BYTES: usize = 1024;
-/// Bytes of request text after which a batch is handed over though it could hold more records.
-pub const LOG_BATCH_TEXT_BYTES: usize = 64 * 1024;
 /// Bytes of formatted access log collected for one write.
 pub const LOG_WRITE_BYTES: usize = 64 * 1024;
+
+// --- Configuration -------------------------------------------------------------------------------------------
+
+/// Longest time limit a configuration may set: more than a day is as good as none.
+pub const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// Longest spin before sleeping: beyond it a worker burns its CPU and wins nothing.
+pub const BUSY_POLL_MAX: Duration = Duration::from_millis(100);
+/// Smallest request line a configuration may allow: a method, a short target and the version.
+pub const REQUEST_LINE_BYTES_MIN: usize = 64;
+/// Smallest head a configuration may allow: a request line and a few fields.
+pub const HEADER_BYTES_MIN: usize = 256;
+/// Largest body a configuration may allow, 1 PiB: far beyond what any transfer finishes, and safe to add to.
+pub const BODY_BYTES_MAX: u64 = 1 << 50;
+/// Most downstream connections: the kernel's default for `fs.nr_open`.
+pub const CONNECTIONS_MAX: usize = 1 << 20;
+/// Most workers.
+pub const WORKERS: usize = 1024;
+/// Most listeners: every worker has a socket for each.
+pub const LISTENERS: usize = 256;
+/// Largest weight of a server.
+pub const WEIGHT_MAX: u32 = 1000;
+/// Most idle connections a configuration may keep per server and worker.
+pub const POOL_IDLE_MAX: usize = 64 * 1024;
+/// Default time between two health probes.
+pub const HEALTH_INTERVAL: Duration = Duration::from_secs(2);
+/// Shortest time between two health probes: the control thread probes every server.
+pub const HEALTH_INTERVAL_MIN: Duration = Duration::from_millis(100);
+/// Default failures in a row that take a server out.
+pub const HEALTH_UNHEALTHY: u32 = 3;
+/// Default successes in a row that bring a server back.
+pub const HEALTH_HEALTHY: u32 = 2;
+/// Most results in a row a health verdict may wait for.
+pub const HEALTH_RESULTS_MAX: u32 = 100;
+/// Bytes of one configuration file.
+pub const CONFIG_FILE_BYTES: u64 = 16 * 1024 * 1024;
+/// Files of one configuration.
+pub const CONFIG_FILES: usize = 4096;
+/// Levels of files that include files.
+pub const CONFIG_INCLUDE_DEPTH: usize = 8;
+/// Levels in the name of an environment variable: the deepest setting has five.
+pub const CONFIG_LEVELS: usize = 8;
+
+const _: () = assert!(SERVERS <= u16::MAX as usize);
+const _: () = assert!(LISTENERS <= u16::MAX as usize);
+const _: () = assert!(ROUTES <= u16::MAX as usize);

@@ -1,5 +1,121 @@
-//! (in work)
-/// Runs the command line.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+//! The command line: arguments in, exit code out. The only place that reads the process's environment and prints.
+//!
+//! What the commands do is the business of the modules they call.
+
+mod check;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, ConfigError, Loaded, Place};
+
+/// Something went wrong, or `check --strict` found warnings.
+const EXIT_FAILED: u8 = 1;
+/// The command line or the configuration cannot be used.
+const EXIT_USAGE: u8 = 2;
+
+/// A security proxy for latency-sensitive deployments.
+#[derive(Debug, Parser)]
+#[command(name = "ringwall", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the proxy. SIGTERM and SIGINT drain it, SIGHUP reloads the configuration.
+    Run {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Check a configuration without serving.
+    ///
+    /// Exits with 0 when it is good, 1 when --strict is given and there are warnings, 2 when there are errors.
+    Check {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Print one JSON document instead of lines.
+        #[arg(long)]
+        json: bool,
+        /// Fail on warnings too.
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Show the whole system on loopback, step by step, then keep serving.
+    Demo {
+        /// Exit after the walk: 0, or 1 when a step failed.
+        #[arg(long)]
+        once: bool,
+    },
+}
+
+/// Runs the command that the process's arguments ask for.
+pub fn main() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(Cli { command }) => dispatch(command),
+        Err(error) => {
+            // Help and version come this way too, with exit code 0. Nobody to tell when printing fails.
+            let _ = error.print();
+            u8::try_from(error.exit_code()).map_or(EXIT_USAGE.into(), ExitCode::from)
+        }
+    }
+}
+
+fn dispatch(command: Command) -> ExitCode {
+    match command {
+        Command::Run { config } => match load(&config) {
+            Ok(loaded) => {
+                loaded.warnings.iter().for_each(|warning| complain(&format!("warning: {warning}")));
+                complain("this version cannot serve yet; use `ringwall check`");
+                EXIT_FAILED.into()
+            }
+            Err(errors) => {
+                errors.iter().for_each(|error| complain(&error.to_string()));
+                EXIT_USAGE.into()
+            }
+        },
+        Command::Check { config, json, strict } => check::check(&load(&config), json, strict),
+        Command::Demo { once: _ } => {
+            complain("this version has no demonstration yet; use `ringwall check`");
+            EXIT_FAILED.into()
+        }
+    }
+}
+
+/// Reads the configuration from `file` and the process's environment.
+fn load(file: &Path) -> Result<Loaded, Vec<ConfigError>> {
+    config::load(file, environment()?.into_iter())
+}
+
+/// The variables that concern us. One that is not UTF-8 is refused rather than overlooked.
+#[allow(clippy::disallowed_methods, reason = "the environment is read here and nowhere else")]
+fn environment() -> Result<Vec<(String, String)>, Vec<ConfigError>> {
+    let mut variables = Vec::new();
+    let mut errors = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        let shown = name.to_string_lossy().into_owned();
+        if !shown.to_ascii_uppercase().starts_with("RINGWALL_") {
+            continue;
+        }
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => variables.push((name, value)),
+            _ => errors.push(ConfigError {
+                place: Place::Variable(shown.into()),
+                key: String::new(),
+                message: "it is not UTF-8; set it in that encoding or unset it".to_owned(),
+            }),
+        }
+    }
+    if errors.is_empty() { Ok(variables) } else { Err(errors) }
+}
+
+/// One line on standard error. There is nobody to tell when that fails.
+fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr(), "ringwall: {line}");
 }

@@ -1,1 +1,181 @@
-//! (in work)
+//! From TOML files and environment variables to plain, checked settings.
+//!
+//! The way: files become trees of values that know where they were written (`document`, `include`), variables are
+//! laid over them (`environment`), readers turn the tree into settings (`process`, `upstreams`, `routes`), and a
+//! review warns of what is allowed but doubtful. Every fault is reported with its place, all of them in one go.
+//! Nothing here starts anything; `example.toml` shows every setting with its default.
+
+mod addresses;
+mod cpu_list;
+mod document;
+mod environment;
+mod http_text;
+mod include;
+mod node;
+mod process;
+mod reader;
+mod report;
+mod review;
+mod routes;
+mod schema;
+mod units;
+mod upstreams;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use self::environment::Assignment;
+use self::node::Table;
+use self::reader::Section;
+use self::report::Report;
+pub use self::report::{ConfigError, Place, Warning};
+use self::routes::Names;
+pub use self::schema::TABLES;
+use crate::policy::route_table::RouteTable;
+use crate::policy::ruleset::Ruleset;
+
+/// Every setting with its default and what it is for.
+pub const EXAMPLE: &str = include_str!("example.toml");
+
+/// A configuration that can be used, and what deserves a look in it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What it says.
+    pub settings: Settings,
+    /// In the order of files and lines.
+    pub warnings: Vec<Warning>,
+}
+
+/// What a configuration says, checked.
+#[derive(Debug)]
+pub struct Settings {
+    /// What workers decide by. Its generation is 0: who publishes it gives it its number.
+    pub ruleset: Ruleset,
+    /// Which workers there are.
+    pub workers: WorkerSettings,
+    /// Where the admin server listens; absent: there is none.
+    pub admin: Option<SocketAddr>,
+    /// Where access records go.
+    pub log: LogSettings,
+}
+
+/// Which workers there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerSettings {
+    /// The CPU of each worker, at least one; a CPU may repeat.
+    pub cpus: Vec<usize>,
+    /// How long a worker spins for events before it sleeps.
+    pub busy_poll: Duration,
+}
+
+/// Where access records go, and how they look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// Where they go.
+    pub access: AccessLog,
+    /// How they look.
+    pub format: LogFormat,
+}
+
+/// Where access records go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessLog {
+    /// Standard output.
+    Stdout,
+    /// Appended to this file.
+    File(PathBuf),
+    /// Nowhere.
+    Off,
+}
+
+/// How access records look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Reads `file`, what it includes, and the settings in `environment`.
+///
+/// # Errors
+/// Every fault that was found: one syntax fault per file, or, once all files are read, all others.
+pub fn load(
+    file: &Path,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Loaded, Vec<ConfigError>> {
+    let report = Report::default();
+    let (includes, others): (Vec<_>, Vec<_>) =
+        environment::assignments(environment, &report).into_iter().partition(|a| a.concerns("include"));
+    let tree = include::read_files(file, |own| apply(&includes, own, &report), &report);
+    conclude(tree, &others, &Place::start_of(&include::name_of(file)), report)
+}
+
+/// Reads a configuration from `text`, which places call `name`, and `environment`. It cannot include files.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse(
+    text: &str,
+    name: &str,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Loaded, Vec<ConfigError>> {
+    let (report, name) = (Report::default(), name.into());
+    let assignments = environment::assignments(environment, &report);
+    let tree = document::parse_document(text, &name, &report);
+    conclude(tree, &assignments, &Place::start_of(&name), report)
+}
+
+/// The settings in a tree that is whole; without one only what is already reported.
+fn conclude(
+    tree: Option<Table>,
+    assignments: &[Assignment],
+    start: &Place,
+    report: Report,
+) -> Result<Loaded, Vec<ConfigError>> {
+    let settings = tree.and_then(|mut tree| {
+        apply(assignments, &mut tree, &report);
+        settings(&tree, start, &report)
+    });
+    let warnings = report.finish()?;
+    settings.map(|settings| Loaded { settings, warnings }).ok_or_else(Vec::new)
+}
+
+fn apply(assignments: &[Assignment], tree: &mut Table, report: &Report) {
+    for assignment in assignments {
+        assignment.apply(tree, report);
+    }
+}
+
+/// None: the report says why.
+fn settings(tree: &Table, start: &Place, report: &Report) -> Option<Settings> {
+    let root = Section::root(tree, start, schema::ROOT, report);
+    if let Some(field) = root.get("include") {
+        field.object("there is no file here whose directory it could start from; remove it");
+    }
+    let allowed = cpu_list::allowed_cpus().map_err(|reason| root.error("workers.cpus", reason)).ok()?;
+    let listeners = process::listeners(&root);
+    let upstreams = upstreams::upstreams(&root);
+    let names = Names {
+        listeners: listeners.iter().map(|listener| listener.name.as_str()).collect(),
+        upstreams: upstreams.iter().map(|(upstream, _)| upstream.name.as_str()).collect(),
+    };
+    let routes = routes::routes(&root, &names);
+    review::open_routes(&routes);
+    review::unused_upstreams(&upstreams, &routes);
+    let (routes, sections): (Vec<_>, Vec<_>) = routes.into_iter().unzip();
+    let table = RouteTable::new(routes);
+    let (admin, log) = (process::admin(&root, &listeners), process::log(&root));
+    let (workers, timeouts) = (process::workers(&root, &allowed), process::timeouts(&root));
+    let (limits, forwarding) = (process::limits(&root), process::forwarding(&root));
+    if !report.is_clean() {
+        return None;
+    }
+    review::shadowed_routes(&table, &sections);
+    let upstreams = upstreams.into_iter().map(|(upstream, _)| upstream).collect();
+    let ruleset =
+        Ruleset { generation: 0, listeners, upstreams, routes: table, timeouts, limits, forwarding };
+    Some(Settings { ruleset, workers, admin, log })
+}

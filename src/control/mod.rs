@@ -12,7 +12,6 @@ pub mod event;
 pub mod health_prober;
 pub mod journal;
 pub mod metrics_text;
-mod probe_state;
 pub mod process;
 pub mod published;
 pub mod reload;

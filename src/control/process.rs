@@ -279,8 +279,11 @@ impl Process {
         journal::info(format_args!("draining, for up to {} s", force.rules.timeouts.drain.as_secs_f64()));
         force.supervisor.drain(deadline);
         let ended = force.supervisor.all_ended();
-        self.stage =
-            if ended { Stage::Ended } else { Stage::Draining { until: deadline.after(limits::DRAIN_GRACE) } };
+        self.stage = if ended {
+            Stage::Ended
+        } else {
+            Stage::Draining { until: deadline.after(limits::DRAIN_UNWIND) }
+        };
         Ok(())
     }
 

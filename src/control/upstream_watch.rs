@@ -9,11 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::health_prober::{ProbeTarget, Probed};
-use super::probe_state::ProbeState;
 use super::published::Published;
 use crate::net::resolver::{Resolved, ServerName};
 use crate::policy::ruleset::{Ruleset, Server, Upstream};
-use crate::policy::upstream_health::{Probe, ServerView, UpstreamView};
+use crate::policy::upstream_health::{Probe, ProbeState, ServerView, UpstreamView};
 
 /// The servers of one rule set.
 pub struct UpstreamWatch {
@@ -182,7 +181,7 @@ impl WatchedServer {
         new.lookup = old.lookup;
         new.addresses.replace(old.addresses.read().to_vec());
         if *checked && upstream.health.is_some() {
-            new.state = old.state.clone();
+            new.state = old.state;
             new.verdict = old.verdict;
             new.failure.clone_from(&old.failure);
         }

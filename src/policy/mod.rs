@@ -12,3 +12,5 @@ pub mod route_table;
 pub mod ruleset;
 pub mod upstream_choice;
 pub mod upstream_health;
+
+mod fixed_hash;

@@ -162,7 +162,7 @@ fn a_drain_ends_at_its_deadline_and_at_a_second_signal_at_once() {
     process.publish_status();
     assert!(process.published.read().draining);
     process.on_event(Event::Signal(Signal::Reload), now).unwrap();
-    let end = now.after(limits::TIMEOUT_DRAIN).after(limits::DRAIN_GRACE);
+    let end = now.after(limits::TIMEOUT_DRAIN).after(limits::DRAIN_UNWIND);
     process.on_time(Monotonic(end.0 - 1)).unwrap();
     assert!(matches!(process.stage, Stage::Draining { .. }));
     process.on_time(end).unwrap();

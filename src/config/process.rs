@@ -1,0 +1,206 @@
+//! Readers of what concerns the whole process: workers, listeners, admin, log, time limits, sizes, forwarding.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::addresses::{parse_network, parse_socket_address};
+use super::cpu_list::worker_cpus;
+use super::reader::{Field, Section, nearest};
+use super::report::Place;
+use super::{AccessLog, LogFormat, LogSettings, WorkerSettings, schema};
+use crate::limits;
+use crate::policy::ruleset::{Forwarding, Limits, Listener, Timeouts};
+
+/// Longest name of a listener or an upstream: it stands in every log line and metric.
+const NAME_BYTES_MAX: usize = 64;
+const SOCKET_ADDRESS: &str = "an IP address and a port, such as \"127.0.0.1:8443\"";
+
+pub(super) fn workers(root: &Section<'_>, allowed: &[usize]) -> WorkerSettings {
+    let section = root.section("workers", schema::WORKERS);
+    WorkerSettings {
+        cpus: worker_cpus(section.get("cpus").as_ref(), allowed),
+        busy_poll: section.duration("busy_poll", Duration::ZERO..=limits::BUSY_POLL_MAX, Duration::ZERO),
+    }
+}
+
+/// The listeners in file order. A faulty one is there too, with a stand-in, so that routes may name it.
+pub(super) fn listeners(root: &Section<'_>) -> Vec<Listener> {
+    let sections = root.sections("listener", schema::LISTENER);
+    if sections.is_empty() {
+        root.error("listener", "no listener; write for example [[listener]] with `name` and `address`");
+    }
+    if sections.len() > limits::LISTENERS {
+        root.error("listener", format!("more than {} listeners; remove some", limits::LISTENERS));
+    }
+    let mut listeners: Vec<Listener> = Vec::new();
+    for section in &sections {
+        let name = section.require("name", "name = \"public\"");
+        let address = section.require("address", "address = \"0.0.0.0:8443\"");
+        let parsed_name = name.as_ref().and_then(|name| name.parsed("a name", parse_name));
+        let parsed_address =
+            address.as_ref().and_then(|field| field.parsed(SOCKET_ADDRESS, parse_socket_address));
+        if let (Some(field), Some(name)) = (&name, &parsed_name)
+            && listeners.iter().any(|other| other.name == *name)
+        {
+            field.fault("another listener has this name; give each its own");
+        }
+        if let (Some(field), Some(address)) = (&address, parsed_address)
+            && let Some(other) =
+                listeners.iter().find(|other| address.port() != 0 && other.address == address)
+        {
+            field.fault(format!("listener `{}` has this address; give each its own", other.name));
+        }
+        // The stand-in of a faulty address has port 0, which equals no other.
+        let address = parsed_address.unwrap_or(SocketAddr::new(IpAddr::from([0, 0, 0, 0]), 0));
+        listeners.push(Listener { name: parsed_name.unwrap_or_default(), address });
+    }
+    listeners
+}
+
+/// Where the admin server listens: never where a data listener does.
+pub(super) fn admin(root: &Section<'_>, listeners: &[Listener]) -> Option<SocketAddr> {
+    let Some(field) = root.section("admin", schema::ADMIN).get("address") else {
+        root.warn("admin", "no [admin] address: there will be no health, metrics or status pages");
+        return None;
+    };
+    let address = field.parsed(SOCKET_ADDRESS, parse_socket_address)?;
+    if let Some(listener) = listeners.iter().find(|listener| overlap(listener.address, address)) {
+        let (name, taken) = (&listener.name, listener.address);
+        field.fault(format!("listener `{name}` takes {taken}; give the admin server a port of its own"));
+    }
+    Some(address)
+}
+
+pub(super) fn log(root: &Section<'_>) -> LogSettings {
+    let section = root.section("log", schema::LOG);
+    let format = [("json", LogFormat::Json), ("text", LogFormat::Text)];
+    LogSettings {
+        access: section.get("access").and_then(|field| access_log(&field)).unwrap_or(AccessLog::Stdout),
+        format: section.get("format").and_then(|field| field.choice(&format)).unwrap_or(LogFormat::Json),
+    }
+}
+
+pub(super) fn timeouts(root: &Section<'_>) -> Timeouts {
+    let section = root.section("timeouts", schema::TIMEOUTS);
+    let read = |key, default| section.duration(key, timeout_range(), default);
+    Timeouts {
+        header: read("header", limits::TIMEOUT_HEADER),
+        body: read("body", limits::TIMEOUT_BODY),
+        idle: read("idle", limits::TIMEOUT_IDLE),
+        connect: read("connect", limits::TIMEOUT_CONNECT),
+        response: read("response", limits::TIMEOUT_RESPONSE),
+        drain: read("drain", limits::TIMEOUT_DRAIN),
+    }
+}
+
+pub(super) fn limits(root: &Section<'_>) -> Limits {
+    let section = root.section("limits", schema::LIMITS);
+    let size = |key, least: usize, default: usize| {
+        section.size(key, least as u64..=limits::HEADER_BYTES_MAX as u64, default as u64) as usize
+    };
+    let count =
+        |key, most: usize, default: usize| section.count(key, 1..=most as u64, default as u64) as usize;
+    let header_bytes = size("header_bytes", limits::HEADER_BYTES_MIN, limits::HEADER_BYTES);
+    let request_line = match section.get("request_line") {
+        Some(field) => {
+            let range = limits::REQUEST_LINE_BYTES_MIN as u64..=limits::HEADER_BYTES_MAX as u64;
+            let size = field.size(range).map_or(limits::REQUEST_LINE_BYTES, |size| size as usize);
+            if size > header_bytes {
+                field
+                    .fault("it is more than `header_bytes`, of which it is a part; raise that or lower this");
+            }
+            size
+        }
+        None => limits::REQUEST_LINE_BYTES.min(header_bytes),
+    };
+    Limits {
+        request_line,
+        header_bytes,
+        header_count: count("header_count", limits::HEADER_COUNT_MAX, limits::HEADER_COUNT),
+        body_bytes: section.size("body_bytes", 0..=limits::BODY_BYTES_MAX, limits::BODY_BYTES),
+        connections: count("connections", limits::CONNECTIONS_MAX, limits::CONNECTIONS),
+    }
+}
+
+pub(super) fn forwarding(root: &Section<'_>) -> Forwarding {
+    let section = root.section("forwarding", schema::FORWARDING);
+    let trusted = section.get("trusted").map(|field| field.list()).unwrap_or_default();
+    Forwarding { trusted: trusted.iter().filter_map(network).collect() }
+}
+
+/// A network of client addresses.
+pub(super) fn network(field: &Field<'_>) -> Option<ipnet::IpNet> {
+    field.parsed("a network such as \"10.0.0.0/8\" or a list of them", parse_network)
+}
+
+/// The range of every time limit.
+pub(super) fn timeout_range() -> std::ops::RangeInclusive<Duration> {
+    Duration::from_micros(1)..=limits::TIMEOUT_MAX
+}
+
+/// A name that other settings refer to.
+pub(super) fn parse_name(text: &str) -> Result<String, String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("a name is 1 to {NAME_BYTES_MAX} letters, digits, `-`, `_` or `.`"))
+}
+
+/// `stdout`, `off` or a file. What is nearly one of the words is taken for a slip, not for a file.
+fn access_log(field: &Field<'_>) -> Option<AccessLog> {
+    match field.text("\"stdout\", \"off\" or the path of a file")? {
+        "stdout" => Some(AccessLog::Stdout),
+        "off" => Some(AccessLog::Off),
+        "" => {
+            field.fault("write \"stdout\", \"off\" or the path of a file");
+            None
+        }
+        text => {
+            if !text.contains(['/', '.'])
+                && let Some(near) = nearest(text, ["stdout", "off"].into_iter())
+            {
+                field.fault(format!("did you mean \"{near}\"? For a file of this name write \"./{text}\""));
+                return None;
+            }
+            Some(AccessLog::File(beside(field.place(), text)))
+        }
+    }
+}
+
+/// A path as its file means it: relative to that file. One from a variable is relative to where the process began.
+fn beside(place: &Place, path: &str) -> PathBuf {
+    match place {
+        Place::File { file, .. } => Path::new(file.as_ref()).parent().unwrap_or(Path::new("")).join(path),
+        Place::Variable(_) => PathBuf::from(path),
+    }
+}
+
+/// Whether both cannot be bound, or a client of one could reach the other.
+fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+    let wild = |a: IpAddr, b: IpAddr| a.is_unspecified() && (a.is_ipv6() || b.is_ipv4());
+    let hosts = a.ip() == b.ip() || wild(a.ip(), b.ip()) || wild(b.ip(), a.ip());
+    a.port() != 0 && a.port() == b.port() && hosts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_address_takes_its_port_everywhere() {
+        let check = |a: &str, b: &str, expected: bool| {
+            let (a, b): (SocketAddr, SocketAddr) = (a.parse().expect("address"), b.parse().expect("address"));
+            assert_eq!((overlap(a, b), overlap(b, a)), (expected, expected), "{a} {b}");
+        };
+        check("127.0.0.1:1", "127.0.0.1:1", true);
+        check("127.0.0.1:1", "127.0.0.1:2", false);
+        check("127.0.0.1:1", "127.0.0.2:1", false);
+        check("0.0.0.0:1", "127.0.0.1:1", true);
+        check("[::]:1", "127.0.0.1:1", true);
+        check("[::]:1", "0.0.0.0:1", true);
+        check("0.0.0.0:1", "[::1]:1", false);
+        check("0.0.0.0:0", "127.0.0.1:0", false);
+    }
+}

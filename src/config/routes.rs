@@ -1,0 +1,256 @@
+//! Readers of `[[route]]`.
+
+use super::addresses::parse_authority;
+use super::http_text::{
+    parse_field_value, parse_location, parse_method, parse_prefix, parse_request_field, parse_response_field,
+    parse_rewrite, parse_static_value,
+};
+use super::process::{network, timeout_range};
+use super::reader::{Field, Section, nearest};
+use super::schema;
+use crate::limits;
+use crate::policy::access_rule::AccessRule;
+use crate::policy::path_rules::{HostPattern, PathPattern};
+use crate::policy::route_table::{Endpoints, FixedAnswer, Route, RouteKind, RouteTarget, UpstreamHost};
+use crate::policy::ruleset::{ListenerId, UpstreamId};
+
+/// What routes may refer to, in the order of the ids.
+pub(super) struct Names<'n> {
+    pub(super) listeners: Vec<&'n str>,
+    pub(super) upstreams: Vec<&'n str>,
+}
+
+/// Settings of a request that goes to a server: on an answer they would silently do nothing.
+const FORWARDING_KEYS: &[&str] = &["rewrite", "set_headers", "strip_prefix", "timeouts", "upstream_host"];
+/// Statuses that make no sense without `Location`.
+const REDIRECTS: &[u16] = &[301, 302, 303, 307, 308];
+
+const KINDS: &[(&str, RouteKind)] = &[
+    ("resource", RouteKind::Resource),
+    ("token-server", RouteKind::TokenServer),
+    ("transparent", RouteKind::Transparent),
+];
+
+/// The sound routes in file order with their tables; the report tells of the others.
+pub(super) fn routes<'t>(root: &Section<'t>, names: &Names<'_>) -> Vec<(Route, Section<'t>)> {
+    let sections = root.sections("route", schema::ROUTE);
+    if sections.is_empty() {
+        root.error("route", "no route; write for example [[route]] with `path`, `upstream` and `access`");
+    }
+    if sections.len() > limits::ROUTES {
+        root.error("route", format!("more than {} routes; remove some", limits::ROUTES));
+    }
+    sections.into_iter().filter_map(|section| Some((route(&section, names)?, section))).collect()
+}
+
+/// All settings are read, so that all that is wrong is reported; what a route cannot be without comes last.
+fn route(section: &Section<'_>, names: &Names<'_>) -> Option<Route> {
+    let path = section.require("path", "path = \"/orders/*\"");
+    let path =
+        path.and_then(|field| field.parsed("a path pattern such as \"/orders/*\"", PathPattern::parse));
+    let access = access(section);
+    let target = target(section, names);
+    let timeouts = section.section("timeouts", schema::ROUTE_TIMEOUTS);
+    let timeout = |key| timeouts.get(key).and_then(|field| field.duration(timeout_range()));
+    let sizes = section.section("limits", schema::ROUTE_LIMITS);
+    let mut route = Route {
+        name: String::new(),
+        listeners: some_of(section, "listener", "all listeners", |field| listener(field, names)),
+        hosts: some_of(section, "host", "any host", |field| {
+            field.parsed("a host such as \"*.example.org\" or a list of them", HostPattern::parse)
+        }),
+        methods: some_of(section, "methods", "any method", |field| {
+            field.parsed("a method such as \"GET\" or a list of them", parse_method)
+        }),
+        clients: some_of(section, "clients", "any client", network),
+        kind: section.get("kind").and_then(|field| field.choice(KINDS)).unwrap_or(RouteKind::Resource),
+        strip_prefix: strip_prefix(section, path.as_ref()),
+        rewrite: section
+            .get("rewrite")
+            .and_then(|field| field.parsed("a target such as \"/v2{path}\"", parse_rewrite)),
+        upstream_host: upstream_host(section),
+        set_headers: headers(section, "set_headers", parse_request_field, parse_static_value),
+        response_headers: headers(section, "response_headers", parse_response_field, parse_field_value),
+        endpoints: endpoints(section),
+        response_timeout: timeout("response"),
+        body_timeout: timeout("body"),
+        connect_timeout: timeout("connect"),
+        body_bytes: sizes.get("body_bytes").and_then(|field| field.size(0..=limits::BODY_BYTES_MAX)),
+        encoded_paths: section.get("encoded_paths").and_then(|field| field.flag()).unwrap_or(false),
+        path: path?,
+        target: target?,
+        access: access?,
+    };
+    let hosts: Vec<_> = route.hosts.iter().map(ToString::to_string).collect();
+    route.name = format!("{}{}", hosts.join(","), route.path);
+    Some(route)
+}
+
+/// What `read` makes of the one or more values of `key`; `nothing` says what its absence means.
+fn some_of<'t, T>(
+    section: &Section<'t>,
+    key: &str,
+    nothing: &str,
+    read: impl FnMut(&Field<'t>) -> Option<T>,
+) -> Vec<T> {
+    let fields = section.get(key).map(|field| field.list_of_some(nothing)).unwrap_or_default();
+    fields.iter().filter_map(read).collect()
+}
+
+fn listener(field: &Field<'_>, names: &Names<'_>) -> Option<ListenerId> {
+    let text = field.text("the name of a listener or a list of them")?;
+    let id = position(text, &names.listeners).map(ListenerId);
+    if id.is_none() {
+        field.fault(unknown("listener", text, &names.listeners));
+    }
+    id
+}
+
+/// The upstream or the fixed answer: one of them.
+fn target(section: &Section<'_>, names: &Names<'_>) -> Option<RouteTarget> {
+    match (section.get("upstream"), section.get("answer")) {
+        (Some(field), None) => {
+            let text = field.text("the name of an upstream")?;
+            let id = position(text, &names.upstreams).map(|id| RouteTarget::Upstream(UpstreamId(id)));
+            if id.is_none() {
+                field.fault(unknown("upstream", text, &names.upstreams));
+            }
+            id
+        }
+        (None, Some(_)) => {
+            for field in FORWARDING_KEYS.iter().filter_map(|key| section.get(key)) {
+                field.object("it does nothing beside `answer`, which no server sees; remove it");
+            }
+            section
+                .table("answer", schema::ANSWER)
+                .and_then(|answer| fixed_answer(&answer))
+                .map(RouteTarget::Answer)
+        }
+        (Some(_), Some(answer)) => {
+            answer.object("it excludes `upstream`; keep one of them");
+            None
+        }
+        (None, None) => {
+            section
+                .error("upstream", "a [[route]] needs `upstream = \"NAME\"` or `answer = { status = ... }`");
+            None
+        }
+    }
+}
+
+fn fixed_answer(section: &Section<'_>) -> Option<FixedAnswer> {
+    let location = section.get("location");
+    let text = location.as_ref().and_then(|field| field.parsed("a URL or a path", parse_location));
+    let status = section.require("status", "status = 301")?.count(200..=599)? as u16;
+    match location {
+        Some(field) if !(300..400).contains(&status) && status != 201 => {
+            field.fault(format!("an answer {status} has no location; only 201 and 3xx have one"));
+        }
+        None if REDIRECTS.contains(&status) => {
+            section.error("location", format!("an answer {status} needs `location`, the place to go to"));
+        }
+        Some(_) | None => {}
+    }
+    Some(FixedAnswer { status, location: text })
+}
+
+fn access(section: &Section<'_>) -> Option<AccessRule> {
+    let field = section.require("access", "access = \"upstream\"")?;
+    // A table is a rule in place; all of them judge tokens.
+    let text = if field.is_table() { "" } else { field.text("the name of a rule")? };
+    match text {
+        "open" => Some(AccessRule::Open),
+        "upstream" => {
+            if section.get("answer").is_some() {
+                field.fault("an answer has no server behind it that could judge; write \"open\"");
+            }
+            Some(AccessRule::Upstream)
+        }
+        _ => {
+            field.fault(
+                "the rules of this version are \"open\" (everybody) and \"upstream\" (the server behind judges the token)",
+            );
+            None
+        }
+    }
+}
+
+fn strip_prefix(section: &Section<'_>, path: Option<&PathPattern>) -> Option<String> {
+    let field = section.get("strip_prefix")?;
+    let prefix = field.parsed("a path such as \"/orders\"", parse_prefix)?;
+    if let Some(path) = path.filter(|path| !may_begin(path, &prefix)) {
+        field.fault(format!("no path that `{path}` matches begins so; it would never be stripped"));
+    }
+    Some(prefix)
+}
+
+/// Whether some path that `pattern` matches begins with the segments of `prefix`.
+fn may_begin(pattern: &PathPattern, prefix: &str) -> bool {
+    let mut segments = pattern.as_str().split('/').skip(1);
+    prefix.split('/').skip(1).all(|wanted| match segments.next() {
+        Some(segment) => segment == "*" || segment == wanted,
+        None => pattern.is_tail(),
+    })
+}
+
+fn upstream_host(section: &Section<'_>) -> UpstreamHost {
+    let parse = |text: &str| match text {
+        "preserve" => Ok(UpstreamHost::Preserve),
+        "server" => Ok(UpstreamHost::Server),
+        name => parse_authority(name).map(|_| UpstreamHost::Name(name.to_ascii_lowercase())),
+    };
+    let host = section
+        .get("upstream_host")
+        .and_then(|field| field.parsed("\"preserve\", \"server\" or a host name", parse));
+    host.unwrap_or(UpstreamHost::Preserve)
+}
+
+/// Fields to set, by lower-case name.
+fn headers(
+    section: &Section<'_>,
+    key: &str,
+    parse_name: fn(&str) -> Result<String, String>,
+    parse_value: fn(&str) -> Result<String, String>,
+) -> Vec<(String, String)> {
+    let entries = section.get(key).map(|field| field.entries()).unwrap_or_default();
+    let mut headers: Vec<(String, String)> = Vec::new();
+    for (name, place, field) in entries {
+        // A variable's name has no `-`, and hardly a field has `_`.
+        let name = if place.is_variable() { name.replace('_', "-") } else { name.to_owned() };
+        let value = field.parsed("a text", parse_value);
+        match parse_name(&name) {
+            Ok(name) if headers.iter().any(|(other, _)| folded(other) == folded(&name)) => {
+                field.object("it is set twice: neither case nor `-` or `_` makes a different field");
+            }
+            Ok(name) => headers.push((name, value.unwrap_or_default())),
+            Err(reason) => field.object(reason),
+        }
+    }
+    headers
+}
+
+/// Servers behind gateways read `_` and `-` alike, so that both spellings are one field.
+fn folded(name: &str) -> String {
+    name.replace('_', "-")
+}
+
+fn endpoints(section: &Section<'_>) -> Option<Endpoints> {
+    let section = section.table("endpoints", schema::ENDPOINTS)?;
+    let pattern = |field: &Field<'_>| field.parsed("a path pattern or a list of them", PathPattern::parse);
+    Some(Endpoints {
+        allow: some_of(&section, "allow", "all paths", pattern),
+        deny: some_of(&section, "deny", "none", pattern),
+    })
+}
+
+fn position(name: &str, names: &[&str]) -> Option<u16> {
+    names.iter().position(|other| *other == name).and_then(|position| u16::try_from(position).ok())
+}
+
+fn unknown(what: &str, name: &str, names: &[&str]) -> String {
+    let advice = match nearest(name, names.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are: {}", names.join(", ")),
+    };
+    format!("no {what} has this name; {advice}")
+}

@@ -1,0 +1,73 @@
+//! The names of all settings: what a table may have. Everything else is refused.
+//!
+//! Meaning, types and defaults are the readers' business; `example.toml` shows every one of these.
+
+pub(super) const ROOT: &[&str] = &[
+    "admin",
+    "forwarding",
+    "include",
+    "limits",
+    "listener",
+    "log",
+    "route",
+    "timeouts",
+    "upstream",
+    "workers",
+];
+pub(super) const WORKERS: &[&str] = &["busy_poll", "cpus"];
+pub(super) const LISTENER: &[&str] = &["address", "name"];
+pub(super) const ADMIN: &[&str] = &["address"];
+pub(super) const TIMEOUTS: &[&str] = &["body", "connect", "drain", "header", "idle", "response"];
+pub(super) const LIMITS: &[&str] =
+    &["body_bytes", "connections", "header_bytes", "header_count", "request_line"];
+pub(super) const LOG: &[&str] = &["access", "format"];
+pub(super) const FORWARDING: &[&str] = &["trusted"];
+pub(super) const UPSTREAM: &[&str] = &["balance", "health", "pool", "servers"];
+pub(super) const SERVER: &[&str] = &["url", "weight"];
+pub(super) const HEALTH: &[&str] = &["healthy", "interval", "path", "unhealthy"];
+pub(super) const POOL: &[&str] = &["age", "idle", "idle_timeout"];
+pub(super) const ROUTE: &[&str] = &[
+    "access",
+    "answer",
+    "clients",
+    "encoded_paths",
+    "endpoints",
+    "host",
+    "kind",
+    "limits",
+    "listener",
+    "methods",
+    "path",
+    "response_headers",
+    "rewrite",
+    "set_headers",
+    "strip_prefix",
+    "timeouts",
+    "upstream",
+    "upstream_host",
+];
+pub(super) const ANSWER: &[&str] = &["location", "status"];
+pub(super) const ENDPOINTS: &[&str] = &["allow", "deny"];
+pub(super) const ROUTE_TIMEOUTS: &[&str] = &["body", "connect", "response"];
+pub(super) const ROUTE_LIMITS: &[&str] = &["body_bytes"];
+
+/// Every table with its keys. The name of a table is dotted, without indices and without free names.
+pub const TABLES: &[(&str, &[&str])] = &[
+    ("", ROOT),
+    ("workers", WORKERS),
+    ("listener", LISTENER),
+    ("admin", ADMIN),
+    ("timeouts", TIMEOUTS),
+    ("limits", LIMITS),
+    ("log", LOG),
+    ("forwarding", FORWARDING),
+    ("upstream", UPSTREAM),
+    ("upstream.servers", SERVER),
+    ("upstream.health", HEALTH),
+    ("upstream.pool", POOL),
+    ("route", ROUTE),
+    ("route.answer", ANSWER),
+    ("route.endpoints", ENDPOINTS),
+    ("route.timeouts", ROUTE_TIMEOUTS),
+    ("route.limits", ROUTE_LIMITS),
+];
