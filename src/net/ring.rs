@@ -20,7 +20,9 @@ pub enum RingFault {
     #[error("this kernel has no io_uring with the features needed: Linux 6.1 or newer is required ({0})")]
     TooOld(io::Error),
     /// No memory that may be locked.
-    #[error("no memory for io_uring: raise `ulimit -l` (LimitMEMLOCK= in the unit file) or free memory ({0})")]
+    #[error(
+        "no memory for io_uring: raise `ulimit -l` (LimitMEMLOCK= in the unit file) or free memory ({0})"
+    )]
     NoMemory(io::Error),
     /// Something else.
     #[error("io_uring could not be set up: {0}")]

@@ -80,7 +80,8 @@ impl TraceParent {
     /// From the request, or from 24 random bytes. Made here it is flagged as recorded: the access log does.
     pub fn of(bytes: &[u8], fields: &FieldTable, random: [u64; 3]) -> Self {
         let sent = fields.first(FieldKind::Traceparent).map(|field| field.value.of(bytes));
-        if let Some(value) = sent.filter(|value| fields.count(FieldKind::Traceparent) == 1 && is_traceparent(value))
+        if let Some(value) =
+            sent.filter(|value| fields.count(FieldKind::Traceparent) == 1 && is_traceparent(value))
             && let Ok(value) = value.try_into()
         {
             return Self { value, inherited: true };
@@ -209,7 +210,9 @@ pub fn client_address(peer: SocketAddr, trusted: &[IpNet], bytes: &[u8], fields:
     let lines = fields.all(FieldKind::XForwardedFor).map(|field| field.value.of(bytes));
     let mut addresses = lines.flat_map(|line| line.split(|byte| *byte == b',')).collect::<Vec<_>>();
     while let Some(text) = addresses.pop() {
-        let Some(address) = std::str::from_utf8(text).ok().and_then(|text| text.trim().parse::<IpAddr>().ok()) else {
+        let Some(address) =
+            std::str::from_utf8(text).ok().and_then(|text| text.trim().parse::<IpAddr>().ok())
+        else {
             break;
         };
         client = SocketAddr::new(address, 0);
@@ -239,7 +242,13 @@ fn target_bytes<'a>(parts: &RequestParts<'a>) -> std::borrow::Cow<'a, [u8]> {
 }
 
 /// Copies the lines of all fields that stay, as many at once as stand together.
-fn copy_fields(bytes: &[u8], length: usize, fields: &FieldTable, out: &mut Vec<u8>, stays: impl Fn(&Field) -> bool) {
+fn copy_fields(
+    bytes: &[u8],
+    length: usize,
+    fields: &FieldTable,
+    out: &mut Vec<u8>,
+    stays: impl Fn(&Field) -> bool,
+) {
     let mut run = None;
     for field in fields.iter() {
         let start = field.name.start as usize;
@@ -317,7 +326,9 @@ fn continue_list(parts: &RequestParts<'_>, kind: FieldKind, out: &mut Vec<u8>) {
 }
 
 fn is_traceparent(value: &[u8]) -> bool {
-    let hex = |range: std::ops::Range<usize>| value[range].iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let hex = |range: std::ops::Range<usize>| {
+        value[range].iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
     let zero = |range: std::ops::Range<usize>| value[range].iter().all(|byte| *byte == b'0');
     value.len() == 55
         && value.starts_with(b"00-")

@@ -13,12 +13,14 @@ use super::access_notes;
 use super::generation::{Assignment, Generation};
 use super::state::Worker;
 use super::upstream_pool::UpstreamConnection;
-use crate::limits::{COOL_DOWN, DIRECT_WRITE_BUSY, DISCARD_BYTES, DRAIN_GRACE, TIMEOUT_LINGER};
+use crate::limits::{COOL_DOWN, DIRECT_WRITE_BUSY, DISCARD_BYTES, DRAIN_IDLE_GRACE, TIMEOUT_LINGER};
 use crate::net::clock;
 use crate::net::connection::{ColdConnection, Connection, Transfer, is_called_back};
 use crate::net::deadline::Deadline;
 use crate::net::dialer::{DialFault, dial};
-use crate::policy::exchange::{Action, ConnectFault, ConnectOrder, Ending, Event, Exchange, Peer, Side, World};
+use crate::policy::exchange::{
+    Action, ConnectFault, ConnectOrder, Ending, Event, Exchange, Peer, Side, World,
+};
 use crate::protocol::moment::Monotonic;
 
 /// Serves a connection from accept to close.
@@ -50,9 +52,13 @@ async fn wait_for_bytes(worker: &Worker, cold: &ColdConnection, deadline: &Deadl
             return Poll::Ready(outcome.is_ok());
         }
         if let Some(began) = worker.draining.get() {
-            deadline.set(deadline.moment().min(began.after(DRAIN_GRACE)));
+            deadline.set(deadline.moment().min(began.after(DRAIN_IDLE_GRACE)));
         }
-        if worker.cut.get() || deadline.passed(clock::monotonic()) { Poll::Ready(false) } else { Poll::Pending }
+        if worker.cut.get() || deadline.passed(clock::monotonic()) {
+            Poll::Ready(false)
+        } else {
+            Poll::Pending
+        }
     })
     .await
 }
@@ -234,7 +240,9 @@ impl Driver<'_> {
     fn connect(&mut self, order: ConnectOrder, context: &mut Context<'_>) {
         self.assignment = Some(Assignment::new(self.generation.clone(), order.upstream, order.server));
         self.count_busy(true);
-        if !order.fresh && let Some(idle) = self.take_idle(order, context) {
+        if !order.fresh
+            && let Some(idle) = self.take_idle(order, context)
+        {
             self.upstream = Some(Held { connection: idle.connection, order, retires: idle.retires });
             return self.step(Event::Connected { reused: true, response: idle.buffer });
         }
@@ -319,7 +327,8 @@ impl Driver<'_> {
         // Writes first: polling is what puts an operation into the ring, and the answer should leave before more
         // is read.
         if self.upstream.as_ref().is_some_and(|held| held.connection.is_writing())
-            && let Some(transfer) = poll_ready(self.upstream.as_mut().map(|held| held.connection.poll_write(context)))
+            && let Some(transfer) =
+                poll_ready(self.upstream.as_mut().map(|held| held.connection.poll_write(context)))
         {
             self.written(Side::Upstream, transfer);
             something = true;
@@ -331,7 +340,8 @@ impl Driver<'_> {
             something = true;
         }
         if self.upstream.as_ref().is_some_and(|held| held.connection.is_reading())
-            && let Some(transfer) = poll_ready(self.upstream.as_mut().map(|held| held.connection.poll_read(context)))
+            && let Some(transfer) =
+                poll_ready(self.upstream.as_mut().map(|held| held.connection.poll_read(context)))
         {
             let count = transfer.result.ok();
             self.step(Event::Read { side: Side::Upstream, storage: transfer.storage, count });

@@ -115,7 +115,8 @@ fn bind(ruleset: &Ruleset) -> Result<Vec<(ListenerId, Listener)>, WorkerFault> {
 async fn drained(worker: &Rc<Worker>) {
     poll_fn(|context| {
         *worker.ended.borrow_mut() = Some(context.waker().clone());
-        let over = worker.draining.get().is_some() && worker.listening.get() == 0 && worker.connections.get() == 0;
+        let over =
+            worker.draining.get().is_some() && worker.listening.get() == 0 && worker.connections.get() == 0;
         if over { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
@@ -129,7 +130,9 @@ async fn accept(worker: Rc<Worker>, listener: Listener, id: ListenerId) {
     while until_drain(&worker, listener.somebody_waits()).await {
         for _ in 0..ACCEPTS_PER_TURN {
             match listener.accept() {
-                Ok(Some((connection, address))) => welcome(&worker, connection, Peer { listener: id, address }),
+                Ok(Some((connection, address))) => {
+                    welcome(&worker, connection, Peer { listener: id, address })
+                }
                 Ok(None) => break,
                 Err(error) if is_transient(&error) => {}
                 Err(_) => {
@@ -162,7 +165,10 @@ async fn until_drain(worker: &Worker, ready: impl Future) -> bool {
 
 /// The connection was gone before it was accepted: nothing is wrong here.
 fn is_transient(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted)
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    )
 }
 
 fn welcome(worker: &Rc<Worker>, connection: ColdConnection, peer: Peer) {

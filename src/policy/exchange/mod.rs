@@ -209,7 +209,8 @@ impl Exchange {
             self.plan.end_writing_upstream = false;
             return Action::EndWriting(Side::Upstream);
         }
-        if self.plan.end_writing_downstream && !self.lanes.writing_downstream && self.response.out_len() == 0 {
+        if self.plan.end_writing_downstream && !self.lanes.writing_downstream && self.response.out_len() == 0
+        {
             self.plan.end_writing_downstream = false;
             return Action::EndWriting(Side::Downstream);
         }
@@ -335,7 +336,10 @@ impl Exchange {
         self.deadline = Monotonic::NEVER;
         if self.down.has_begun() {
             let stalled_client = self.lanes.writing_downstream;
-            self.abort(if stalled_client { Refusal::ClientStalled } else { Refusal::ResponseStalled }, world.now);
+            self.abort(
+                if stalled_client { Refusal::ClientStalled } else { Refusal::ResponseStalled },
+                world.now,
+            );
         } else if self.up.is_waiting() {
             if self.request.unread_len() == 0 {
                 self.finish = Some(Ending::Close);

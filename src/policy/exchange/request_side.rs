@@ -11,9 +11,9 @@ use crate::policy::route_table::{Found, Route, RouteQuery, RouteTarget, Upstream
 use crate::policy::ruleset::{Balance, HashKey};
 use crate::policy::upstream_choice::balance_key;
 use crate::protocol::http1::{
-    BodyFraming, ChunkedDecoder, ChunkedOutput, FieldKind, FieldTable, HeadLimits, Method, RequestHead, TargetForm,
-    Version, connection_options, parse_request_head, request_framing, request_persists, request_target,
-    upgrade_protocol,
+    BodyFraming, ChunkedDecoder, ChunkedOutput, FieldKind, FieldTable, HeadLimits, Method, RequestHead,
+    TargetForm, Version, connection_options, parse_request_head, request_framing, request_persists,
+    request_target, upgrade_protocol,
 };
 use crate::protocol::moment::Monotonic;
 use crate::protocol::progress::Progress;
@@ -506,7 +506,10 @@ impl Exchange {
             if let Err(refusal) = self.take_body() {
                 return self.refuse(refusal, world);
             }
-            if self.up.starved && self.request.unread_len() > 0 && !grow_if_full(&mut self.request, world.buffers) {
+            if self.up.starved
+                && self.request.unread_len() > 0
+                && !grow_if_full(&mut self.request, world.buffers)
+            {
                 return self.refuse(Refusal::Exhausted, world);
             }
         }
@@ -565,7 +568,11 @@ impl Exchange {
         self.deadline = match self.up.phase {
             Phase::Tunnel => now.after(self.rules.timeouts.idle),
             Phase::Sent if !self.down.has_begun() => {
-                if self.up.watching { self.up.response_due } else { now.after(WATCH_AFTER).min(self.up.response_due) }
+                if self.up.watching {
+                    self.up.response_due
+                } else {
+                    now.after(WATCH_AFTER).min(self.up.response_due)
+                }
             }
             _ => now.after(self.up.body_timeout),
         };
@@ -658,8 +665,10 @@ fn max_forwards(method: Method, bytes: &[u8], fields: &FieldTable) -> Result<Opt
 }
 
 /// The route an outcome took.
-pub(super) fn route_of<'r>(rules: &'r crate::policy::ruleset::Ruleset, outcome: &Option<Outcome>) -> Option<&'r Route> {
+pub(super) fn route_of<'r>(
+    rules: &'r crate::policy::ruleset::Ruleset,
+    outcome: &Option<Outcome>,
+) -> Option<&'r Route> {
     let index = outcome.as_ref()?.route?;
     rules.routes.routes().get(usize::from(index))
 }
-

@@ -8,8 +8,9 @@ use crate::limits;
 use crate::policy::forwarding::{self, ResponseParts};
 use crate::policy::refusal::Refusal;
 use crate::protocol::http1::{
-    BodyFraming, ChunkedDecoder, ChunkedOutput, FieldKind, FieldTable, HeadLimits, LAST_CHUNK, ResponseHead, Version,
-    chunk_line, connection_options, keep_alive_timeout, parse_response_head, response_framing, response_persists,
+    BodyFraming, ChunkedDecoder, ChunkedOutput, FieldKind, FieldTable, HeadLimits, LAST_CHUNK, ResponseHead,
+    Version, chunk_line, connection_options, keep_alive_timeout, parse_response_head, response_framing,
+    response_persists,
 };
 use crate::protocol::progress::Progress;
 use crate::protocol::wire_buffer::BufferPool;
@@ -331,7 +332,12 @@ impl Exchange {
     }
 
     /// Passes a 1xx on to clients that know such, and waits for the next head.
-    fn pass_interim(&mut self, head: &ResponseHead, length: usize, world: &mut World<'_>) -> Result<(), Refusal> {
+    fn pass_interim(
+        &mut self,
+        head: &ResponseHead,
+        length: usize,
+        world: &mut World<'_>,
+    ) -> Result<(), Refusal> {
         self.down.interim += 1;
         if self.down.interim > limits::INTERIM_RESPONSES {
             return Err(Refusal::InterimFlood);
@@ -351,7 +357,12 @@ impl Exchange {
     }
 
     /// 101: from here on both directions carry bytes that nobody looks at.
-    fn switch_protocols(&mut self, head: &ResponseHead, length: usize, world: &mut World<'_>) -> Result<(), Refusal> {
+    fn switch_protocols(
+        &mut self,
+        head: &ResponseHead,
+        length: usize,
+        world: &mut World<'_>,
+    ) -> Result<(), Refusal> {
         let bytes = self.response.unread();
         let fields = &world.scratch.fields;
         let options = connection_options(bytes, fields).map_err(Refusal::ResponseMalformed)?;
