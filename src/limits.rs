@@ -137,6 +137,9 @@ pub const RESOLVE_WAIT: Duration = Duration::from_secs(5);
 pub const RESOLVER_THREADS: usize = 4;
 /// Addresses kept of one name; more are ignored.
 pub const ADDRESSES_PER_SERVER: usize = 16;
+/// Least time between two views of the servers given to the workers: when a network breaks, thousands of verdicts
+/// change within a second.
+pub const VIEW_INTERVAL: Duration = Duration::from_millis(50);
 /// Health checks under way at once: so many servers may hang before the others are checked late.
 pub const PROBER_THREADS: usize = 64;
 /// Bytes of the head that answers a health check.
@@ -158,7 +161,7 @@ pub const RESTART_LONGEST: Duration = Duration::from_secs(10);
 /// A worker that served this long begins with the first wait again.
 pub const RESTART_FORGIVEN: Duration = Duration::from_secs(60);
 /// Added to the drain time before the process stops waiting for its workers: they cut at the deadline, then unwind.
-pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
+pub const DRAIN_UNWIND: Duration = Duration::from_secs(3);
 /// How long the end of the process waits for the last access-log lines to be written.
 pub const LOG_CLOSE: Duration = Duration::from_secs(2);
 

@@ -138,6 +138,9 @@ fn a_reload_waits_for_new_names_but_not_for_ever() {
     let name = resolver::ServerName { host: "name.invalid".into(), port: 8080 };
     let found = Resolved { name, outcome: Ok(vec![([192, 0, 2, 5], 8080).into()]) };
     process.on_event(Event::Resolved(found), now).unwrap();
+    let due = process.next_deadline().unwrap();
+    assert_eq!(due, now.after(limits::RESOLVE_WAIT).after(limits::VIEW_INTERVAL));
+    process.on_time(due).unwrap();
     let mut rest: Vec<String> = (0..3).map(|_| told.recv_timeout(LONG).unwrap()).collect();
     rest.sort();
     assert_eq!(rest, ["rules 2", "view", "view"]);
@@ -159,7 +162,7 @@ fn a_drain_ends_at_its_deadline_and_at_a_second_signal_at_once() {
     process.publish_status();
     assert!(process.published.read().draining);
     process.on_event(Event::Signal(Signal::Reload), now).unwrap();
-    let end = now.after(limits::TIMEOUT_DRAIN).after(limits::DRAIN_GRACE);
+    let end = now.after(limits::TIMEOUT_DRAIN).after(limits::DRAIN_UNWIND);
     process.on_time(Monotonic(end.0 - 1)).unwrap();
     assert!(matches!(process.stage, Stage::Draining { .. }));
     process.on_time(end).unwrap();
