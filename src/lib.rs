@@ -16,6 +16,8 @@
 //! ```
 //! What decides is pure; what does I/O decides nothing. `tests/architecture.rs` holds the arrows.
 
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod limits;
 pub mod manual;
 pub mod policy;

@@ -39,12 +39,23 @@ pub const HEADER_BYTES_MAX: usize = 120 * 1024;
 pub const HEADER_COUNT: usize = 100;
 /// Largest number of fields a configuration may allow.
 pub const HEADER_COUNT_MAX: usize = 1000;
+/// Bytes of a method: the longest registered one (`UPDATEREDIRECTREF`) has 17.
+pub const METHOD_BYTES: usize = 32;
+/// Bytes of a host name in a target or `Host`: what DNS allows, RFC 1035 section 2.3.4.
+pub const HOST_BYTES: usize = 255;
+/// Empty lines tolerated before a request line (RFC 9112 section 2.2): old clients send one after a form.
+pub const EMPTY_LINES: usize = 2;
+/// Fields one message may nominate in `Connection` beside those that never pass; clients send one or two.
+pub const CONNECTION_OPTIONS: usize = 16;
 /// Default bytes of a request body.
 pub const BODY_BYTES: u64 = 1024 * 1024 * 1024;
 /// Bytes of a chunk-size line with its extension and CRLF: 16 digits and generous space for what is discarded.
 pub const CHUNK_LINE_BYTES: usize = 256;
 /// Hexadecimal digits of a chunk size; 16 would overflow nothing but invites peers that compute with floats.
 pub const CHUNK_SIZE_DIGITS: usize = 15;
+/// Bytes of chunk extensions and padded sizes thrown away in one message: nobody uses them, but they let a peer make us
+/// read far more than the body it is charged for (RFC 9112 section 7.1.1 demands a bound).
+pub const CHUNK_EXTENSION_BYTES: usize = 16 * 1024;
 /// Bytes of a trailer section: must fit what is left of a small buffer.
 pub const TRAILER_BYTES: usize = 8 * 1024;
 /// Fields of a trailer section.
@@ -82,6 +93,12 @@ pub const PASSIVE_REST_FIRST: Duration = Duration::from_secs(1);
 /// Longest rest of a failed server, reached by doubling: a server that returns is missed for no longer.
 pub const PASSIVE_REST_MAX: Duration = Duration::from_secs(30);
 
+/// With no more exchanges under way than this a worker writes directly instead of through the ring: there is nothing
+/// to batch with, and a turn of the loop is saved.
+pub const DIRECT_WRITE_BUSY: usize = 1;
+/// Connections accepted in one turn of the loop, so that a storm of them does not hold up those being served.
+pub const ACCEPTS_PER_TURN: usize = 64;
+
 // --- Time ----------------------------------------------------------------------------------------------------
 
 /// How often a worker looks for passed deadlines, and so their precision.
@@ -100,8 +117,51 @@ pub const TIMEOUT_CONNECT: Duration = Duration::from_secs(2);
 pub const TIMEOUT_RESPONSE: Duration = Duration::from_secs(30);
 /// Default time a drain may take.
 pub const TIMEOUT_DRAIN: Duration = Duration::from_secs(30);
+/// During a drain an idle connection may send one more request for this long before it is closed: its client may
+/// have one on the way.
+pub const DRAIN_IDLE_GRACE: Duration = Duration::from_secs(1);
+/// Rest after `accept` failed for want of descriptors or memory.
+pub const ACCEPT_REST: Duration = Duration::from_millis(50);
 /// How long a connection that is being closed waits for the peer to close too.
 pub const TIMEOUT_LINGER: Duration = Duration::from_secs(2);
+
+// --- Control side --------------------------------------------------------------------------------------------
+
+/// How often a server's name is looked up again. getaddrinfo does not tell the TTL; 30 s is what name servers of
+/// clusters hand out.
+pub const RESOLVE_INTERVAL: Duration = Duration::from_secs(30);
+/// How long a start or a reload waits for names it has not seen before: one full try of the usual resolver.
+pub const RESOLVE_WAIT: Duration = Duration::from_secs(5);
+/// Names looked up at once: a name whose servers do not answer holds one thread for seconds.
+pub const RESOLVER_THREADS: usize = 4;
+/// Addresses kept of one name; more are ignored.
+pub const ADDRESSES_PER_SERVER: usize = 16;
+/// Health checks under way at once: so many servers may hang before the others are checked late.
+pub const PROBER_THREADS: usize = 64;
+/// Bytes of the head that answers a health check.
+pub const PROBE_HEAD_BYTES: usize = 8 * 1024;
+/// Connections to the admin address at once: scrapers and a few open dashboards.
+pub const ADMIN_CONNECTIONS: usize = 16;
+/// Bytes of a request head on the admin address.
+pub const ADMIN_HEAD_BYTES: usize = 8 * 1024;
+/// From accepting an admin connection to having answered it.
+pub const ADMIN_DEADLINE: Duration = Duration::from_secs(5);
+/// Fields of a head that the control side reads or is answered with.
+pub const CONTROL_HEADER_COUNT: usize = 64;
+/// How long all workers together may take until they listen.
+pub const WORKER_START: Duration = Duration::from_secs(30);
+/// Wait before a dead worker is started again; doubles with every death.
+pub const RESTART_FIRST: Duration = Duration::from_millis(100);
+/// Longest wait before a dead worker is started again.
+pub const RESTART_LONGEST: Duration = Duration::from_secs(10);
+/// A worker that served this long begins with the first wait again.
+pub const RESTART_FORGIVEN: Duration = Duration::from_secs(60);
+/// Added to the drain time before the process stops waiting for its workers: they cut at the deadline, then unwind.
+pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
+/// How long the end of the process waits for the last access-log lines to be written.
+pub const LOG_CLOSE: Duration = Duration::from_secs(2);
+
+const _: () = assert!(RESTART_FIRST.as_nanos() < RESTART_LONGEST.as_nanos());
 
 // --- Between threads -----------------------------------------------------------------------------------------
 
@@ -109,8 +169,12 @@ pub const TIMEOUT_LINGER: Duration = Duration::from_secs(2);
 pub const LOG_BATCHES: usize = 64;
 /// Records in a batch; a batch is handed over when full and at every deadline tick.
 pub const LOG_BATCH_RECORDS: usize = 256;
+/// Bytes of request text in a batch; a batch is handed over when it holds more.
+pub const LOG_BATCH_TEXT_BYTES: usize = 64 * 1024;
 /// Bytes of request text (method, host, target) one record may carry; longer text is cut.
 pub const LOG_TEXT_BYTES: usize = 1024;
+/// Bytes of formatted access log collected for one write.
+pub const LOG_WRITE_BYTES: usize = 64 * 1024;
 
 // --- Configuration -------------------------------------------------------------------------------------------
 

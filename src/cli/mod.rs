@@ -3,6 +3,7 @@
 //! What the commands do is the business of the modules they call.
 
 mod check;
+mod run;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -69,17 +70,7 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: Command) -> ExitCode {
     match command {
-        Command::Run { config } => match load(&config) {
-            Ok(loaded) => {
-                loaded.warnings.iter().for_each(|warning| complain(&format!("warning: {warning}")));
-                complain("this version cannot serve yet; use `ringwall check`");
-                EXIT_FAILED.into()
-            }
-            Err(errors) => {
-                errors.iter().for_each(|error| complain(&error.to_string()));
-                EXIT_USAGE.into()
-            }
-        },
+        Command::Run { config } => run::run(config),
         Command::Check { config, json, strict } => check::check(&load(&config), json, strict),
         Command::Demo { once: _ } => {
             complain("this version has no demonstration yet; use `ringwall check`");

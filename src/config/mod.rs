@@ -21,9 +21,7 @@ mod schema;
 mod units;
 mod upstreams;
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use self::environment::Assignment;
 use self::node::Table;
@@ -32,6 +30,7 @@ use self::report::Report;
 pub use self::report::{ConfigError, Place, Warning};
 use self::routes::Names;
 pub use self::schema::TABLES;
+use crate::control::settings::Settings;
 use crate::policy::route_table::RouteTable;
 use crate::policy::ruleset::Ruleset;
 
@@ -45,57 +44,6 @@ pub struct Loaded {
     pub settings: Settings,
     /// In the order of files and lines.
     pub warnings: Vec<Warning>,
-}
-
-/// What a configuration says, checked.
-#[derive(Debug)]
-pub struct Settings {
-    /// What workers decide by. Its generation is 0: who publishes it gives it its number.
-    pub ruleset: Ruleset,
-    /// Which workers there are.
-    pub workers: WorkerSettings,
-    /// Where the admin server listens; absent: there is none.
-    pub admin: Option<SocketAddr>,
-    /// Where access records go.
-    pub log: LogSettings,
-}
-
-/// Which workers there are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorkerSettings {
-    /// The CPU of each worker, at least one; a CPU may repeat.
-    pub cpus: Vec<usize>,
-    /// How long a worker spins for events before it sleeps.
-    pub busy_poll: Duration,
-}
-
-/// Where access records go, and how they look.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogSettings {
-    /// Where they go.
-    pub access: AccessLog,
-    /// How they look.
-    pub format: LogFormat,
-}
-
-/// Where access records go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AccessLog {
-    /// Standard output.
-    Stdout,
-    /// Appended to this file.
-    File(PathBuf),
-    /// Nowhere.
-    Off,
-}
-
-/// How access records look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// A JSON object a line.
-    Json,
-    /// For people.
-    Text,
 }
 
 /// Reads `file`, what it includes, and the settings in `environment`.

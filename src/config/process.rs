@@ -8,7 +8,8 @@ use super::addresses::{parse_network, parse_socket_address};
 use super::cpu_list::worker_cpus;
 use super::reader::{Field, Section, nearest};
 use super::report::Place;
-use super::{AccessLog, LogFormat, LogSettings, WorkerSettings, schema};
+use super::schema;
+use crate::control::settings::{AccessLog, LogFormat, LogSettings, WorkerSettings};
 use crate::limits;
 use crate::policy::ruleset::{Forwarding, Limits, Listener, Timeouts};
 

@@ -1,1 +1,41 @@
-//! (in work)
+//! The process: one control thread beside the workers.
+//!
+//! It reads the configuration, starts the workers, looks names up, checks servers, writes the access log, serves the
+//! admin address, and ends it all. It decides no request. Workers are reached through their mailboxes alone and seen
+//! through their metric blocks alone; its own helper threads are plain blocking threads that report as events.
+//!
+//! [`run`] is the whole life of `ringwall run`; [`process::Process`] is the same in steps.
+
+pub mod access_log;
+pub mod admin_server;
+pub mod event;
+pub mod health_prober;
+pub mod journal;
+pub mod metrics_text;
+pub mod process;
+pub mod published;
+pub mod reload;
+pub mod run_fault;
+pub mod settings;
+pub mod status;
+pub mod supervisor;
+pub mod upstream_watch;
+
+#[cfg(test)]
+pub(crate) mod fixture;
+
+use std::sync::Arc;
+
+use self::process::Process;
+pub use self::run_fault::RunFault;
+use self::settings::SettingsSource;
+use crate::net::signals;
+use crate::worker::core_loop::run_worker;
+
+/// Runs the proxy until SIGTERM or SIGINT has drained it. SIGHUP asks `source` again.
+pub fn run(source: impl SettingsSource + 'static) -> Result<(), RunFault> {
+    let process = Process::start(Box::new(source), Arc::new(run_worker))?;
+    let handle = process.handle();
+    signals::forward(move |signal| handle.ask(signal)).map_err(RunFault::Thread)?;
+    process.until_ended()
+}

@@ -1,1 +1,246 @@
-//! (in work)
+//! The one map from a fault to the answer a client gets: status, reason token, RFC 9209 error type.
+//!
+//! Lower layers name faults and know no status. The reason token stands in the answer and in the access log; it is
+//! stable, and says nothing that the peer does not know already.
+
+use super::path_rules::PathFault;
+use crate::protocol::http1::{HeadWriter, Rejection, reason_phrase};
+
+/// Why the proxy answers by itself, or cuts a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The request breaks HTTP/1.1.
+    Malformed(Rejection),
+    /// The path can be read in more than one way.
+    Path(PathFault),
+    /// No route matches.
+    NoRoute,
+    /// A route matches but for the method.
+    MethodNotAllowed,
+    /// CONNECT: this is no forward proxy.
+    ConnectUnsupported,
+    /// TRACE with `Max-Forwards: 0`: its answer would show fields that are not the client's business.
+    TraceRefused,
+    /// The head did not arrive in time.
+    HeadTimeout,
+    /// The body stalled.
+    BodyTimeout,
+    /// The body is larger than allowed.
+    BodyTooLarge,
+    /// The client ended its direction before the body was complete.
+    BodyIncomplete,
+    /// The rewritten head does not fit.
+    RewriteTooLong,
+    /// No server of the upstream is usable.
+    NoServer,
+    /// The name of the server does not resolve.
+    NameUnresolved,
+    /// The server refused the connection or the network did.
+    ConnectRefused,
+    /// The connection did not stand in time.
+    ConnectTimeout,
+    /// This host has no descriptor, port or memory for another connection.
+    Exhausted,
+    /// The server closed before the head of its response was complete.
+    ResponseIncomplete,
+    /// The server did not answer in time.
+    ResponseTimeout,
+    /// The response breaks HTTP/1.1.
+    ResponseMalformed(Rejection),
+    /// 101 without having been asked, or for another protocol.
+    UpgradeUnasked,
+    /// More interim responses than a server has reason to send.
+    InterimFlood,
+    /// The rewritten head of the response does not fit.
+    ResponseTooLong,
+    /// The client went away; nobody is left to answer.
+    ClientGone,
+    /// The response stalled half way.
+    ResponseStalled,
+    /// The client stopped reading.
+    ClientStalled,
+    /// The drain deadline passed.
+    Drained,
+}
+
+impl Refusal {
+    /// Status of the answer (RFC 9110). For faults that only cut a response: what the log shows if none was sent.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Malformed(Rejection::RequestLineTooLong) => 414,
+            Self::Malformed(
+                Rejection::HeadTooLarge | Rejection::TooManyFields | Rejection::TrailersTooLarge,
+            )
+            | Self::RewriteTooLong => 431,
+            Self::Malformed(_) | Self::Path(_) | Self::BodyIncomplete => 400,
+            Self::NoRoute => 404,
+            Self::MethodNotAllowed | Self::TraceRefused => 405,
+            Self::ConnectUnsupported => 501,
+            Self::HeadTimeout | Self::BodyTimeout => 408,
+            Self::BodyTooLarge => 413,
+            Self::NoServer | Self::Exhausted | Self::Drained => 503,
+            Self::ConnectTimeout | Self::ResponseTimeout | Self::ResponseStalled => 504,
+            Self::NameUnresolved
+            | Self::ConnectRefused
+            | Self::ResponseIncomplete
+            | Self::ResponseMalformed(_)
+            | Self::UpgradeUnasked
+            | Self::InterimFlood
+            | Self::ResponseTooLong => 502,
+            Self::ClientGone | Self::ClientStalled => 499,
+        }
+    }
+
+    /// The stable token for answers and logs.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Malformed(rejection) => rejection.reason(),
+            Self::Path(fault) => fault.reason(),
+            Self::NoRoute => "no-route",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::ConnectUnsupported => "connect-unsupported",
+            Self::TraceRefused => "trace-refused",
+            Self::HeadTimeout => "head-timeout",
+            Self::BodyTimeout => "body-timeout",
+            Self::BodyTooLarge => "body-too-large",
+            Self::BodyIncomplete => "body-incomplete",
+            Self::RewriteTooLong => "rewrite-too-long",
+            Self::NoServer => "no-server",
+            Self::NameUnresolved => "name-unresolved",
+            Self::ConnectRefused => "connect-refused",
+            Self::ConnectTimeout => "connect-timeout",
+            Self::Exhausted => "exhausted",
+            Self::ResponseIncomplete => "response-incomplete",
+            Self::ResponseTimeout => "response-timeout",
+            Self::ResponseMalformed(_) => "response-malformed",
+            Self::UpgradeUnasked => "upgrade-unasked",
+            Self::InterimFlood => "interim-flood",
+            Self::ResponseTooLong => "response-too-long",
+            Self::ClientGone => "client-gone",
+            Self::ResponseStalled => "response-stalled",
+            Self::ClientStalled => "client-stalled",
+            Self::Drained => "drained",
+        }
+    }
+
+    /// The error type of `Proxy-Status` (RFC 9209 section 2.3).
+    pub fn proxy_error(self) -> &'static str {
+        match self {
+            Self::Malformed(_)
+            | Self::Path(_)
+            | Self::NoRoute
+            | Self::MethodNotAllowed
+            | Self::TraceRefused
+            | Self::HeadTimeout
+            | Self::BodyTimeout
+            | Self::BodyTooLarge
+            | Self::BodyIncomplete
+            | Self::RewriteTooLong
+            | Self::ConnectUnsupported
+            | Self::ClientGone
+            | Self::ClientStalled => "http_request_error",
+            Self::NoServer => "destination_unavailable",
+            Self::NameUnresolved => "dns_error",
+            Self::ConnectRefused => "connection_refused",
+            Self::ConnectTimeout => "connection_timeout",
+            Self::Exhausted => "connection_limit_reached",
+            Self::ResponseIncomplete | Self::ResponseStalled => "http_response_incomplete",
+            Self::ResponseTimeout => "http_response_timeout",
+            Self::ResponseMalformed(_) | Self::InterimFlood => "http_protocol_error",
+            Self::UpgradeUnasked => "http_upgrade_failed",
+            Self::ResponseTooLong => "http_response_header_section_size",
+            Self::Drained => "proxy_internal_error",
+        }
+    }
+
+    /// True when the bytes that follow on the connection cannot be trusted to be the next request.
+    pub fn poisons_connection(self) -> bool {
+        matches!(
+            self,
+            Self::Malformed(_)
+                | Self::HeadTimeout
+                | Self::BodyTimeout
+                | Self::BodyIncomplete
+                | Self::BodyTooLarge
+        )
+    }
+}
+
+/// What an answer made here needs besides its refusal.
+#[derive(Clone, Copy, Debug)]
+pub struct AnswerFrame<'a> {
+    /// `Date`, as an IMF-fixdate.
+    pub date: &'a [u8],
+    /// What to say of the connection: `close`, `keep-alive` (to HTTP/1.0) or nothing.
+    pub connection: Option<&'static [u8]>,
+    /// True for HEAD: the body is announced and not sent.
+    pub head_only: bool,
+}
+
+/// Appends a whole answer to `out`: head and `application/problem+json` body (RFC 9457).
+pub fn write_refusal(refusal: Refusal, allow: Option<&str>, frame: AnswerFrame<'_>, out: &mut Vec<u8>) {
+    let status = refusal.status();
+    let title = reason_phrase(status);
+    let mut number = itoa::Buffer::new();
+    let parts: [&[u8]; 7] = [
+        br#"{"type":"about:blank","title":""#,
+        title.as_bytes(),
+        br#"","status":"#,
+        number.format(status).as_bytes(),
+        br#","reason":""#,
+        refusal.reason().as_bytes(),
+        b"\"}\n",
+    ];
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    let mut writer = begin(status, frame, out);
+    if let Some(allow) = allow {
+        writer.field(b"allow", allow.as_bytes());
+    }
+    writer.field(b"content-type", b"application/problem+json");
+    writer.field(b"cache-control", b"no-store");
+    writer.field_number(b"content-length", length as u64);
+    writer.end();
+    insert_proxy_status(refusal, out);
+    if !frame.head_only {
+        parts.iter().for_each(|part| out.extend_from_slice(part));
+    }
+}
+
+/// Appends a whole answer without a body to `out`: what a route's `answer` says.
+pub fn write_fixed(
+    status: u16,
+    location: Option<&[u8]>,
+    allow: Option<&str>,
+    frame: AnswerFrame<'_>,
+    out: &mut Vec<u8>,
+) {
+    let mut writer = begin(status, frame, out);
+    if let Some(location) = location {
+        writer.field(b"location", location);
+    }
+    if let Some(allow) = allow {
+        writer.field(b"allow", allow.as_bytes());
+    }
+    if status != 204 && status != 304 {
+        writer.field_number(b"content-length", 0);
+    }
+    writer.end();
+}
+
+fn begin<'w>(status: u16, frame: AnswerFrame<'_>, out: &'w mut Vec<u8>) -> HeadWriter<'w> {
+    let mut writer = HeadWriter::new(out);
+    writer.status_line(status, reason_phrase(status).as_bytes());
+    writer.field(b"date", frame.date);
+    if let Some(connection) = frame.connection {
+        writer.field(b"connection", connection);
+    }
+    writer
+}
+
+/// Adds `Proxy-Status` in front of the empty line that ends the head in `out`.
+fn insert_proxy_status(refusal: Refusal, out: &mut Vec<u8>) {
+    out.truncate(out.len() - 2);
+    out.extend_from_slice(b"proxy-status: ringwall; error=");
+    out.extend_from_slice(refusal.proxy_error().as_bytes());
+    out.extend_from_slice(b"\r\n\r\n");
+}

@@ -3,6 +3,9 @@
 //! Building it from a file is `config`'s business; choosing by it is the business of the other `policy` modules.
 
 use std::net::SocketAddr;
+use std::ops::Deref;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -154,4 +157,23 @@ pub struct PoolLimits {
     pub age: Duration,
     /// An idle connection unused for this long is closed, unless the server's `Keep-Alive: timeout` says sooner.
     pub idle_timeout: Duration,
+}
+
+/// A worker's own handle on the rules: clones of it count without touching memory that other workers write.
+#[derive(Clone, Debug)]
+pub struct Rules(Rc<Arc<Ruleset>>);
+
+impl Rules {
+    /// A handle on `rules`.
+    pub fn new(rules: Arc<Ruleset>) -> Self {
+        Self(Rc::new(rules))
+    }
+}
+
+impl Deref for Rules {
+    type Target = Ruleset;
+    #[inline]
+    fn deref(&self) -> &Ruleset {
+        &self.0
+    }
 }

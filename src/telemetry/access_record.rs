@@ -77,12 +77,37 @@ impl LogBatch {
 
     /// True when it should be handed over.
     pub fn is_full(&self) -> bool {
-        self.records.len() >= limits::LOG_BATCH_RECORDS
+        self.records.len() >= limits::LOG_BATCH_RECORDS || self.text.len() >= limits::LOG_BATCH_TEXT_BYTES
     }
 
     /// Empties it for reuse, keeping its memory.
     pub fn clear(&mut self) {
         self.records.clear();
         self.text.clear();
+    }
+}
+
+/// A record for tests, with its text in `batch`.
+#[cfg(test)]
+pub(crate) fn sample(batch: &mut LogBatch) -> AccessRecord {
+    AccessRecord {
+        time: UnixMicros(1_787_745_600_000_001),
+        client: SocketAddr::from(([192, 0, 2, 7], 40_000)),
+        listener: ListenerId(0),
+        method: batch.note(b"GET"),
+        authority: batch.note(b"example.com"),
+        path: batch.note(b"/orders/7"),
+        route: None,
+        server: None,
+        status: 200,
+        reason: "ok",
+        request_bytes: 120,
+        response_bytes: 4096,
+        duration_micros: 850,
+        connect_micros: None,
+        wait_micros: Some(700),
+        retries: 0,
+        trace_id: *b"0af7651916cd43dd8448eb211c80319c",
+        generation: 1,
     }
 }

@@ -56,8 +56,8 @@ impl Mailbox {
             return false;
         }
         // A full doorbell means the worker has wake-ups waiting: nothing is lost.
-        match (&self.doorbell).write(&[1]) {
-            Ok(_) => true,
+        match (&self.doorbell).write_all(&[1]) {
+            Ok(()) => true,
             Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
         }
     }

@@ -1,3 +1,15 @@
 //! One core: everything that runs on a worker thread. Shares nothing that it writes with other workers.
+//!
+//! `core_loop` is the thread's life, `connection_driver` carries out what an exchange asks for, `upstream_pool`
+//! keeps idle upstream connections, `generation` is what one configuration brings with it. Decisions are `policy`'s.
 
+pub mod core_loop;
 pub mod mailbox;
+
+mod access_notes;
+mod busy_poll;
+mod connection_driver;
+mod generation;
+mod panic_guard;
+mod state;
+mod upstream_pool;

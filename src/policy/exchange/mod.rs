@@ -1,1 +1,401 @@
-//! (in work)
+//! One downstream connection's requests and responses, as a step machine that does no I/O.
+//!
+//! # Contract
+//! The driver calls [`Exchange::next`] until it says [`Action::Wait`], carries each action out, and calls
+//! [`Exchange::step`] once for the event that each action ends in. Up to four operations are in flight at once, one
+//! per side and direction. For a read or a write it takes the memory from [`Exchange::lend`] and hands it back with
+//! the event. Time never goes back. When the moment of [`Exchange::deadline`] has passed it steps
+//! [`Event::DeadlinePassed`]. When [`Exchange::take_outcome`] gives one, an exchange is over and the next begins on
+//! the same connection. After [`Action::Finish`] nothing more may be called.
+//!
+//! # The way of a request
+//! ```text
+//!  request side    Head ──parsed, routed──▶ Connecting ──▶ Sending ──all written──▶ Sent
+//!                    ▲    └─refused─▶ Ignored  ◀──answered early──┘                   │
+//!  response side   Silent ───────────▶ Head ──final head──▶ Body ──all read──▶ Ended ─┤
+//!                    └────────────────────── next request ◀──────── all written ◀─────┘
+//!  101 turns both sides into Tunnel.
+//! ```
+//! `request_side` and `response_side` hold the two halves, `answering` the answers made here.
+
+mod action;
+mod answering;
+mod event;
+mod outcome;
+mod request_side;
+mod response_side;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub use action::{Action, ConnectOrder, Ending};
+pub use event::{ConnectFault, Event, Side};
+pub use outcome::Outcome;
+use request_side::RequestSide;
+use response_side::ResponseSide;
+
+use super::forwarding::ClientText;
+use super::refusal::Refusal;
+use super::ruleset::{ListenerId, Rules, UpstreamId};
+use crate::protocol::http1::FieldTable;
+use crate::protocol::moment::{Monotonic, UnixMicros};
+use crate::protocol::wire_buffer::{BufferPool, Storage, WireBuffer};
+
+/// How long after sending a request nobody reads the client, so that its buffer keeps the request for a second
+/// attempt. From then on a client that goes away is noticed.
+const WATCH_AFTER: Duration = Duration::from_millis(500);
+
+/// What an exchange needs of its worker in one step. Nothing in here does I/O.
+pub struct World<'a> {
+    /// Now.
+    pub now: Monotonic,
+    /// Now, for the log.
+    pub time: UnixMicros,
+    /// Now, as an IMF-fixdate.
+    pub date: &'a [u8],
+    /// The rules new requests are judged by.
+    pub rules: &'a Rules,
+    /// Free buffers.
+    pub buffers: &'a mut BufferPool,
+    /// Memory for what lives only within a step.
+    pub scratch: &'a mut Scratch,
+    /// The server for the next request to an upstream: its balancing key and a server to leave out are given.
+    pub choose: &'a mut dyn FnMut(UpstreamId, u64, Option<u16>) -> Option<u16>,
+    /// Random numbers that need no secrecy.
+    pub random: &'a mut dyn FnMut() -> u64,
+    /// True once the worker accepts no more: connections end after their response.
+    pub draining: bool,
+}
+
+/// Memory that every step of a worker's exchanges uses in turn.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    fields: FieldTable,
+    head: Vec<u8>,
+    path: Vec<u8>,
+    target: Vec<u8>,
+}
+
+/// Who is connected, where.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// The listener that accepted.
+    pub listener: ListenerId,
+    /// The peer's address.
+    pub address: SocketAddr,
+}
+
+/// A downstream connection and the exchange on it.
+pub struct Exchange {
+    peer: Peer,
+    client: ClientText,
+    rules: Rules,
+    request: WireBuffer,
+    response: WireBuffer,
+    up: RequestSide,
+    down: ResponseSide,
+    lanes: Lanes,
+    plan: Plan,
+    outcome: Option<Outcome>,
+    finished: Option<Outcome>,
+    log_text: Vec<u8>,
+    deadline: Monotonic,
+    finish: Option<Ending>,
+}
+
+/// Which operations are in flight.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lanes {
+    reading_downstream: bool,
+    writing_downstream: bool,
+    reading_upstream: bool,
+    writing_upstream: bool,
+    connecting: bool,
+    /// An upstream connection is held.
+    upstream: bool,
+}
+
+/// Single actions waiting their turn.
+#[derive(Clone, Copy, Debug, Default)]
+struct Plan {
+    connect: Option<ConnectOrder>,
+    release: Option<bool>,
+    end_writing_upstream: bool,
+    end_writing_downstream: bool,
+}
+
+impl Exchange {
+    /// A connection on which nothing has been read. `request` is an empty buffer, `now` starts its idle time.
+    pub fn new(peer: Peer, rules: Rules, request: WireBuffer, now: Monotonic) -> Self {
+        let deadline = now.after(rules.timeouts.idle);
+        Self {
+            peer,
+            client: ClientText::new(peer.address.ip()),
+            rules,
+            request,
+            response: WireBuffer::default(),
+            up: RequestSide::default(),
+            down: ResponseSide::default(),
+            lanes: Lanes::default(),
+            plan: Plan::default(),
+            outcome: None,
+            finished: None,
+            log_text: Vec::new(),
+            deadline,
+            finish: None,
+        }
+    }
+
+    /// Takes in what happened.
+    pub fn step(&mut self, event: Event, world: &mut World<'_>) {
+        match event {
+            Event::Read { side: Side::Downstream, storage, count } => {
+                self.lanes.reading_downstream = false;
+                self.request.restore(storage);
+                self.request_read(count, world);
+            }
+            Event::Read { side: Side::Upstream, storage, count } => {
+                self.lanes.reading_upstream = false;
+                self.response.restore(storage);
+                self.response_read(count, world);
+            }
+            Event::Written { side: Side::Upstream, storage, count } => {
+                self.lanes.writing_upstream = false;
+                if let Some(storage) = storage {
+                    self.request.restore(storage);
+                }
+                self.request_written(count, world);
+            }
+            Event::Written { side: Side::Downstream, storage, count } => {
+                self.lanes.writing_downstream = false;
+                if let Some(storage) = storage {
+                    self.response.restore(storage);
+                }
+                self.response_written(count, world);
+            }
+            Event::Connected { reused, response } => self.connected(reused, response, world),
+            Event::ConnectFailed(fault) => self.connect_failed(fault, world),
+            Event::DeadlinePassed => self.deadline_passed(world),
+            Event::Cut => self.abort(Refusal::Drained, world.now),
+        }
+        self.conclude(world);
+        self.check();
+    }
+
+    /// What to do now.
+    pub fn next(&mut self, buffers: &mut BufferPool) -> Action {
+        if let Some(ending) = self.finish {
+            return match self.plan.release.take() {
+                Some(reusable) => Action::Release { reusable },
+                None => Action::Finish(ending),
+            };
+        }
+        if let Some(order) = self.plan.connect.take() {
+            self.lanes.connecting = true;
+            return Action::Connect(order);
+        }
+        if self.wants_upstream_write() {
+            self.lanes.writing_upstream = true;
+            return Action::Write(Side::Upstream);
+        }
+        if self.wants_downstream_write() {
+            self.lanes.writing_downstream = true;
+            return Action::Write(Side::Downstream);
+        }
+        if let Some(reusable) = self.plan.release.take() {
+            return Action::Release { reusable };
+        }
+        if self.plan.end_writing_upstream && !self.lanes.writing_upstream && self.request.out_len() == 0 {
+            self.plan.end_writing_upstream = false;
+            return Action::EndWriting(Side::Upstream);
+        }
+        if self.plan.end_writing_downstream && !self.lanes.writing_downstream && self.response.out_len() == 0
+        {
+            self.plan.end_writing_downstream = false;
+            return Action::EndWriting(Side::Downstream);
+        }
+        if self.wants_upstream_read(buffers) {
+            self.lanes.reading_upstream = true;
+            return Action::Read(Side::Upstream);
+        }
+        if self.wants_downstream_read(buffers) {
+            self.lanes.reading_downstream = true;
+            return Action::Read(Side::Downstream);
+        }
+        Action::Wait
+    }
+
+    /// The memory and range for the action just given: a read or a write.
+    pub fn lend(&mut self, action: Action) -> (Storage, usize, usize) {
+        match action {
+            Action::Read(Side::Downstream) => self.request.lend_for_read(),
+            Action::Read(Side::Upstream) => self.response.lend_for_read(),
+            Action::Write(Side::Upstream) => self.request.lend_for_write(),
+            _ => self.response.lend_for_write(),
+        }
+    }
+
+    /// The bytes of the write just asked for, to be written without lending them.
+    pub fn out(&self, side: Side) -> &[u8] {
+        match side {
+            Side::Upstream => self.request.out(),
+            Side::Downstream => self.response.out(),
+        }
+    }
+
+    /// When to step [`Event::DeadlinePassed`].
+    #[inline]
+    pub fn deadline(&self) -> Monotonic {
+        self.deadline
+    }
+
+    /// The exchange that has just ended, once.
+    #[inline]
+    pub fn take_outcome(&mut self) -> Option<Outcome> {
+        self.finished.take()
+    }
+
+    /// What the outcome's spans point into; valid until the next step.
+    pub fn log_text(&self) -> &[u8] {
+        &self.log_text
+    }
+
+    /// True between two requests, with nothing read of the next.
+    #[inline]
+    pub fn is_idle(&self) -> bool {
+        self.up.is_waiting() && self.request.unread_len() == 0 && self.outcome.is_none()
+    }
+
+    /// True while a request is under way, from its head's last byte on.
+    #[inline]
+    pub fn is_busy(&self) -> bool {
+        self.outcome.is_some()
+    }
+
+    /// True while all of the request is handed on and the response is awaited or under way: what is read now is the
+    /// next request.
+    #[inline]
+    pub fn is_sent(&self) -> bool {
+        self.up.is_sent()
+    }
+
+    /// Takes back the memory of a read that ended because it was asked to, with nothing read.
+    pub fn read_called_back(&mut self, storage: Storage) {
+        self.lanes.reading_downstream = false;
+        self.request.restore(storage);
+    }
+
+    /// Takes note that a connection is being made.
+    pub fn note_connecting(&mut self, now: Monotonic) {
+        if let Some(outcome) = &mut self.outcome {
+            outcome.connect = Some((now, now));
+        }
+    }
+
+    /// How long the upstream connection just released may idle: `limit`, or less where the server said so.
+    pub fn upstream_idle_limit(&self, limit: Duration) -> Duration {
+        self.down.keep_alive_limit().map_or(limit, |said| said.min(limit))
+    }
+
+    /// Gives all buffers back; those the kernel still has are written off.
+    pub fn dissolve(mut self, buffers: &mut BufferPool) {
+        buffers.give(std::mem::take(&mut self.request));
+        buffers.give(std::mem::take(&mut self.response));
+    }
+
+    /// Ends the exchange if everything is said, and begins the next one.
+    fn conclude(&mut self, world: &mut World<'_>) {
+        if self.finish.is_some() || !self.down.is_ended() || self.response.out_len() > 0 {
+            return;
+        }
+        if self.lanes.upstream {
+            self.release(false, world.buffers);
+        }
+        self.close_outcome(world.now);
+        world.buffers.give(std::mem::take(&mut self.response));
+        let keeps = self.down.persists() && self.up.is_complete() && !self.up.client_ended();
+        if !keeps || world.draining {
+            // A client that still sends must get to read the answer before a reset reaches it.
+            let lingers = !self.up.is_complete() && !self.up.client_ended();
+            self.finish = Some(if lingers { Ending::Linger } else { Ending::Close });
+            return;
+        }
+        self.up = RequestSide::default();
+        self.down = ResponseSide::default();
+        self.deadline = world.now.after(self.rules.timeouts.idle);
+        if self.request.unread_len() > 0 && self.request.is_present() {
+            self.head_bytes_came(world);
+        }
+    }
+
+    /// The time limit of the current state passed.
+    fn deadline_passed(&mut self, world: &mut World<'_>) {
+        if world.now < self.deadline || self.finish.is_some() {
+            return;
+        }
+        self.deadline = Monotonic::NEVER;
+        if self.down.has_begun() {
+            let stalled_client = self.lanes.writing_downstream;
+            self.abort(
+                if stalled_client { Refusal::ClientStalled } else { Refusal::ResponseStalled },
+                world.now,
+            );
+        } else if self.up.is_waiting() {
+            if self.request.unread_len() == 0 {
+                self.finish = Some(Ending::Close);
+            } else {
+                self.refuse_before_head(Refusal::HeadTimeout, world);
+            }
+        } else if self.lanes.connecting {
+            // The driver bounds connecting itself.
+        } else if self.up.is_sent() {
+            self.await_response_longer(world);
+        } else {
+            let stalled_server = self.lanes.writing_upstream;
+            self.refuse(if stalled_server { Refusal::ResponseTimeout } else { Refusal::BodyTimeout }, world);
+        }
+    }
+
+    /// Cuts everything: the response cannot be ended properly, or there is nobody to send it to.
+    fn abort(&mut self, refusal: Refusal, now: Monotonic) {
+        if self.finish.is_some() {
+            return;
+        }
+        if let Some(outcome) = &mut self.outcome {
+            outcome.reason = refusal.reason();
+            outcome.cut = true;
+        }
+        let hidden = self.down.end_is_the_connections();
+        self.close_outcome(now);
+        self.finish = Some(if hidden { Ending::Reset } else { Ending::Close });
+    }
+
+    fn close_outcome(&mut self, now: Monotonic) {
+        if let Some(mut outcome) = self.outcome.take() {
+            outcome.ended = now;
+            self.finished = Some(outcome);
+        }
+    }
+
+    /// Plans to part with the upstream connection. Memory that the kernel has for it goes away with it.
+    fn release(&mut self, reusable: bool, buffers: &mut BufferPool) {
+        if !self.lanes.upstream {
+            return;
+        }
+        self.lanes.upstream = false;
+        self.plan.release = Some(reusable);
+        if std::mem::take(&mut self.lanes.writing_upstream) {
+            buffers.give(std::mem::take(&mut self.request));
+        }
+        if std::mem::take(&mut self.lanes.reading_upstream) {
+            buffers.give(std::mem::take(&mut self.response));
+        }
+    }
+
+    #[inline]
+    fn check(&self) {
+        debug_assert!(!self.lanes.writing_upstream || !self.lanes.reading_downstream);
+        debug_assert!(!self.lanes.writing_downstream || !self.lanes.reading_upstream);
+        debug_assert!(!self.lanes.connecting || !self.lanes.upstream);
+    }
+}

@@ -111,14 +111,12 @@ impl RouteIndex {
     /// The list filed under `key`.
     #[inline]
     fn list(&self, key: u64) -> &[u16] {
-        let mut at = key as usize;
         // At most half the places are taken, so a free one ends the search.
-        for _ in 0..self.places.len() {
-            let place = self.places[at & (self.places.len() - 1)];
+        for step in 0..self.places.len() {
+            let place = self.places[(key as usize).wrapping_add(step) & (self.places.len() - 1)];
             if place.key == key || place.start == place.end {
                 return &self.positions[place.start as usize..place.end as usize];
             }
-            at += 1;
         }
         &[]
     }

@@ -103,7 +103,7 @@ fn without_prefix<'a>(path: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     spelled_prefix(path, prefix).map(|end| &path[end..])
 }
 
-/// Appends `template` with its places filled. A `?` or `&` before a `{query}` that is empty is left out.
+/// Appends `template` with its places filled. A separator that an empty `{query}` would leave alone is left out.
 fn expand(template: &str, path: &[u8], query: Option<&[u8]>, out: &mut Vec<u8>) -> Result<(), TargetFault> {
     let mut rest = template;
     while let Some(at) = rest.find('{') {
@@ -112,13 +112,19 @@ fn expand(template: &str, path: &[u8], query: Option<&[u8]>, out: &mut Vec<u8>) 
             append(&[literal.as_bytes(), path], out)?;
             rest = behind;
         } else if let Some(behind) = rest[at..].strip_prefix("{query}") {
+            rest = behind;
             match query.unwrap_or_default() {
-                [] => append(&[literal.strip_suffix(['?', '&']).unwrap_or(literal).as_bytes()], out)?,
+                [] => match rest.strip_prefix('&') {
+                    Some(next) => {
+                        append(&[literal.as_bytes()], out)?;
+                        rest = next;
+                    }
+                    None => append(&[literal.strip_suffix(['?', '&']).unwrap_or(literal).as_bytes()], out)?,
+                },
                 query => append(&[literal.as_bytes(), query], out)?,
             }
-            rest = behind;
         } else {
-            append(&[rest[..=at].as_bytes()], out)?;
+            append(&[&rest.as_bytes()[..=at]], out)?;
             rest = &rest[at + 1..];
         }
     }

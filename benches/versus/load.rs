@@ -1,0 +1,363 @@
+//! The load generator: one thread, kept-alive connections, one request at a time on each.
+//!
+//! Closed loop: every connection sends its next request when the last was answered; says what a request costs and how
+//! many fit. Open loop: requests arrive at a fixed rate whether or not the proxy keeps up, and latency counts from the
+//! moment a request should have been sent, so that a stall is charged to every request it delayed.
+//! Every response's status and length is checked; any fault ends the run.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use nix::sys::socket::{MsgFlags, recv, setsockopt, sockopt::Linger};
+
+use crate::event_loop::EventLoop;
+
+/// A run whose last answers take longer has stalled.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// New connections that make their first request at once.
+const OPENING_TOGETHER: usize = 64;
+const HEAD_READ_BYTES: usize = 16 * 1024;
+/// What one call discards of a response body.
+const DISCARD_BYTES: usize = 1024 * 1024;
+
+/// One request and the length of the body that answers it.
+pub(crate) struct Request {
+    bytes: Vec<u8>,
+    response_bytes: usize,
+}
+
+impl Request {
+    pub(crate) fn get(path: &str, response_bytes: usize) -> Self {
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: versus.example\r\nUser-Agent: versus\r\nAccept: */*\r\n\r\n"
+        );
+        Request { bytes: head.into_bytes(), response_bytes }
+    }
+
+    pub(crate) fn post(path: &str, body_bytes: usize) -> Self {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: versus.example\r\nUser-Agent: versus\r\nAccept: */*\r\n\
+             Content-Type: application/octet-stream\r\nContent-Length: {body_bytes}\r\n\r\n"
+        );
+        let mut bytes = head.into_bytes();
+        bytes.resize(bytes.len() + body_bytes, b'x');
+        Request { bytes, response_bytes: 2 }
+    }
+}
+
+/// What a run did. All requests begun in it were answered in it.
+pub(crate) struct Tally {
+    pub(crate) requests: u64,
+    pub(crate) elapsed: Duration,
+    /// Nanoseconds.
+    pub(crate) latency: Histogram<u64>,
+}
+
+impl Tally {
+    pub(crate) fn per_second(&self) -> f64 {
+        self.requests as f64 / self.elapsed.as_secs_f64()
+    }
+
+    pub(crate) fn latency_us(&self, quantile: f64) -> f64 {
+        self.latency.value_at_quantile(quantile) as f64 / 1e3
+    }
+}
+
+/// Connections to one target, idle between runs.
+pub(crate) struct Load<'a> {
+    events: &'a mut EventLoop,
+    target: SocketAddr,
+    request: &'a Request,
+    connections: Vec<Connection>,
+    idle: VecDeque<usize>,
+    ready: Vec<usize>,
+    scratch: Vec<u8>,
+    latency: Histogram<u64>,
+}
+
+struct Connection {
+    stream: TcpStream,
+    /// When the request should have been sent.
+    intended: Instant,
+    stage: Stage,
+    sent: usize,
+    /// A head that came in pieces.
+    head: Vec<u8>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Stage {
+    Idle,
+    Head,
+    Body { left: usize },
+}
+
+impl<'a> Load<'a> {
+    pub(crate) fn open(
+        events: &'a mut EventLoop,
+        target: SocketAddr,
+        request: &'a Request,
+        connections: usize,
+    ) -> Result<Self, String> {
+        let latency = Histogram::new_with_bounds(1, 100_000_000_000, 3).map_err(|fault| fault.to_string())?;
+        let mut load = Load {
+            events,
+            target,
+            request,
+            connections: Vec::new(),
+            idle: VecDeque::new(),
+            ready: Vec::new(),
+            scratch: vec![0; DISCARD_BYTES],
+            latency,
+        };
+        load.grow(connections)?;
+        Ok(load)
+    }
+
+    /// Opens connections until there are `count`, each proven by one request.
+    pub(crate) fn grow(&mut self, count: usize) -> Result<(), String> {
+        while self.connections.len() < count {
+            let first = self.connections.len();
+            for _ in first..count.min(first + OPENING_TOGETHER) {
+                self.connect()?;
+            }
+            let now = Instant::now();
+            for index in first..self.connections.len() {
+                self.start(index, now)?;
+            }
+            self.finish()?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn closed_loop(&mut self, length: Duration) -> Result<Tally, String> {
+        self.latency.reset();
+        let begun = Instant::now();
+        let end = begun + length;
+        let mut finished: Vec<usize> = self.idle.drain(..).collect();
+        let mut requests = 0;
+        loop {
+            let now = Instant::now();
+            if now >= end {
+                break;
+            }
+            for index in finished.drain(..) {
+                self.start(index, now)?;
+            }
+            self.collect(end, &mut finished)?;
+            requests += finished.len() as u64;
+        }
+        self.idle.extend(finished);
+        requests += self.finish()?;
+        Ok(self.tally(requests, begun))
+    }
+
+    pub(crate) fn open_loop(&mut self, per_second: f64, length: Duration) -> Result<Tally, String> {
+        self.latency.reset();
+        let begun = Instant::now();
+        let arrivals = (per_second * length.as_secs_f64()) as u64;
+        let arrival = |number: u64| begun + Duration::from_secs_f64(number as f64 / per_second);
+        let mut finished = Vec::new();
+        let (mut sent, mut requests) = (0, 0);
+        while sent < arrivals {
+            let now = Instant::now();
+            if now > begun + length + PATIENCE {
+                return Err(format!("fell hopelessly behind {per_second:.0} requests/s"));
+            }
+            while sent < arrivals && arrival(sent) <= now {
+                let Some(index) = self.idle.pop_front() else { break };
+                self.start(index, arrival(sent))?;
+                sent += 1;
+            }
+            // Without an idle connection only an answer helps, and it wakes the loop by itself.
+            let deadline = if self.idle.is_empty() { now + PATIENCE } else { arrival(sent) };
+            self.collect(deadline, &mut finished)?;
+            requests += finished.len() as u64;
+            self.idle.extend(finished.drain(..));
+        }
+        requests += self.finish()?;
+        Ok(self.tally(requests, begun))
+    }
+
+    /// Keeps the connections open without a request, and fails when the target closes one.
+    pub(crate) fn rest(&mut self, length: Duration) -> Result<(), String> {
+        let end = Instant::now() + length;
+        while Instant::now() < end {
+            self.collect(end, &mut Vec::new())?;
+        }
+        Ok(())
+    }
+
+    /// Closes all connections with a reset, which leaves no port behind in TIME-WAIT.
+    pub(crate) fn abort(self) {
+        let at_once = nix::libc::linger { l_onoff: 1, l_linger: 0 };
+        for connection in &self.connections {
+            // Without the option the connection closes as usual.
+            let _ = setsockopt(&connection.stream, Linger, &at_once);
+        }
+    }
+
+    fn tally(&self, requests: u64, begun: Instant) -> Tally {
+        Tally { requests, elapsed: begun.elapsed(), latency: self.latency.clone() }
+    }
+
+    fn connect(&mut self) -> Result<(), String> {
+        let target = self.target;
+        let fault = |fault| format!("cannot connect to {target}: {fault}");
+        let stream = TcpStream::connect(target).map_err(fault)?;
+        stream.set_nodelay(true).map_err(fault)?;
+        stream.set_nonblocking(true).map_err(fault)?;
+        let token = self.connections.len() as u64;
+        self.events.registry().add(&stream, token).map_err(fault)?;
+        let intended = Instant::now();
+        self.connections.push(Connection { stream, intended, stage: Stage::Idle, sent: 0, head: Vec::new() });
+        Ok(())
+    }
+
+    fn start(&mut self, index: usize, intended: Instant) -> Result<(), String> {
+        let connection = &mut self.connections[index];
+        connection.intended = intended;
+        connection.stage = Stage::Head;
+        connection.sent = 0;
+        connection.write(self.request)
+    }
+
+    /// Waits once for the target and appends the connections whose request is answered.
+    fn collect(&mut self, deadline: Instant, finished: &mut Vec<usize>) -> Result<(), String> {
+        self.events.turn(deadline, &mut self.ready).map_err(|fault| fault.to_string())?;
+        for &index in &self.ready {
+            let Some(connection) = self.connections.get_mut(index) else { continue };
+            if connection.proceed(self.request, &mut self.scratch)? {
+                let taken = connection.intended.elapsed().as_nanos() as u64;
+                self.latency.record(taken).map_err(|fault| fault.to_string())?;
+                finished.push(index);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for all requests under way; returns how many they were.
+    fn finish(&mut self) -> Result<u64, String> {
+        let mut finished = Vec::new();
+        let end = Instant::now() + PATIENCE;
+        let mut waited_for = 0;
+        while self.idle.len() < self.connections.len() {
+            if Instant::now() > end {
+                let open = self.connections.len() - self.idle.len();
+                return Err(format!("{open} requests are without an answer after {PATIENCE:?}"));
+            }
+            self.collect(end, &mut finished)?;
+            waited_for += finished.len() as u64;
+            self.idle.extend(finished.drain(..));
+        }
+        Ok(waited_for)
+    }
+}
+
+impl Connection {
+    /// Does what is possible; true when the response is complete.
+    fn proceed(&mut self, request: &Request, scratch: &mut [u8]) -> Result<bool, String> {
+        if self.stage != Stage::Idle {
+            self.write(request)?;
+        }
+        loop {
+            let (count, want) = match self.stage {
+                Stage::Body { left } => {
+                    let want = left.min(scratch.len());
+                    (recv(self.stream.as_raw_fd(), &mut scratch[..want], MsgFlags::MSG_TRUNC), want)
+                }
+                Stage::Idle | Stage::Head => {
+                    let read = self.stream.read(&mut scratch[..HEAD_READ_BYTES]);
+                    (
+                        read.map_err(|fault| nix::Error::from_raw(fault.raw_os_error().unwrap_or(0))),
+                        HEAD_READ_BYTES,
+                    )
+                }
+            };
+            let count = match count {
+                Ok(0) => return Err("the target closed a connection".into()),
+                Ok(count) => count,
+                Err(nix::Error::EAGAIN) => return Ok(false),
+                Err(fault) => return Err(format!("a connection failed: {fault}")),
+            };
+            self.consume(&scratch[..count], request)?;
+            if self.stage == (Stage::Body { left: 0 }) && self.sent == request.bytes.len() {
+                self.stage = Stage::Idle;
+                return Ok(true);
+            }
+            // A short read has drained the socket: what comes later is announced anew.
+            if count < want {
+                return Ok(false);
+            }
+        }
+    }
+
+    fn write(&mut self, request: &Request) -> Result<(), String> {
+        while let Some(rest) = request.bytes.get(self.sent..)
+            && !rest.is_empty()
+        {
+            match self.stream.write(rest) {
+                Ok(count) => self.sent += count,
+                Err(fault) if fault.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(fault) => return Err(format!("cannot write a request: {fault}")),
+            }
+        }
+        Ok(())
+    }
+
+    fn consume(&mut self, bytes: &[u8], request: &Request) -> Result<(), String> {
+        let left = match self.stage {
+            Stage::Idle => return Err("the target sent bytes without a request".into()),
+            Stage::Body { left } => left - bytes.len(),
+            Stage::Head => {
+                let parsed = if self.head.is_empty() {
+                    body_left(bytes, request.response_bytes)?
+                } else {
+                    self.head.extend_from_slice(bytes);
+                    body_left(&self.head, request.response_bytes)?
+                };
+                match parsed {
+                    Some(left) => {
+                        self.head.clear();
+                        left
+                    }
+                    None if self.head.is_empty() => {
+                        self.head.extend_from_slice(bytes);
+                        return Ok(());
+                    }
+                    None => return Ok(()),
+                }
+            }
+        };
+        self.stage = Stage::Body { left };
+        Ok(())
+    }
+}
+
+/// Checks a response head; what is missing of the body behind it, or `None` for an incomplete head.
+fn body_left(bytes: &[u8], expected: usize) -> Result<Option<usize>, String> {
+    let mut fields = [httparse::EMPTY_HEADER; 64];
+    let mut response = httparse::Response::new(&mut fields);
+    let head_bytes = match response.parse(bytes) {
+        Ok(httparse::Status::Complete(head_bytes)) => head_bytes,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(fault) => return Err(format!("a response head that is no HTTP: {fault}")),
+    };
+    if response.code != Some(200) {
+        let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(400)]);
+        return Err(format!("a response other than 200: {shown}"));
+    }
+    let length = response.headers.iter().find(|field| field.name.eq_ignore_ascii_case("content-length"));
+    let length = length.and_then(|field| std::str::from_utf8(field.value).ok()?.parse::<usize>().ok());
+    if length != Some(expected) {
+        return Err(format!("a response of {length:?} bytes where {expected} were expected"));
+    }
+    match expected.checked_sub(bytes.len() - head_bytes) {
+        Some(left) => Ok(Some(left)),
+        None => Err("bytes beyond the response".into()),
+    }
+}

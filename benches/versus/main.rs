@@ -1,0 +1,177 @@
+//! `cargo bench --bench versus`: ringwall beside nginx, HAProxy, Envoy, Pingora and the io_uring floor, under the same
+//! load on the same CPU. What the figures mean and how they are kept fair: `README.md` in this directory.
+
+mod event_loop;
+mod generator_check;
+mod load;
+mod measure;
+mod origin;
+mod peers;
+mod processors;
+mod report;
+mod system_calls;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::event_loop::EventLoop;
+use crate::load::{Load, Request};
+use crate::measure::{Bench, Plan, Results, Run};
+use crate::origin::Origin;
+use crate::peers::{Name, Peer};
+use crate::processors::Processors;
+
+#[derive(Parser)]
+#[command(name = "versus", about = "ringwall beside its peers, under the same load")]
+struct Arguments {
+    /// Peers to measure, by commas; those not installed are skipped with a message
+    #[arg(long, value_delimiter = ',', value_enum)]
+    only: Vec<Name>,
+    /// What to measure, by commas
+    #[arg(long, value_delimiter = ',', value_enum, default_value = "all")]
+    scenario: Vec<Scenario>,
+    /// Measurements of each peer in each scenario
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    rounds: u16,
+    /// Length of one measurement
+    #[arg(long, default_value_t = 1.5)]
+    seconds: f64,
+    /// Connections of the `small` scenario
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    connections: u16,
+    /// Connections of the `bulk` scenario
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    bulk_connections: u16,
+    /// Idle connections beyond the first thousand
+    #[arg(long, default_value_t = 6000, value_parser = clap::value_parser!(u16).range(1..=20000))]
+    idle_connections: u16,
+    /// Requests per second of the open loop; else 60 % of what the slowest peer reached
+    #[arg(long)]
+    rate: Option<f64>,
+    /// Compare the load generator with wrk instead
+    #[arg(long)]
+    check_generator: bool,
+    /// Given by `cargo bench`; without it only a smoke test runs
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Scenario {
+    /// Kept-alive connections with 1 KiB responses, closed and open loop
+    Small,
+    /// One connection, with system calls counted
+    Single,
+    /// 1 MiB bodies, down and up
+    Bulk,
+    /// Memory of idle connections
+    Idle,
+    All,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = if arguments.bench { measure(&arguments) } else { smoke_test() };
+    match outcome {
+        Ok(text) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(fault) => {
+            eprintln!("versus: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(arguments: &Arguments) -> Result<String, String> {
+    let processors = Processors::choose()?;
+    raise_descriptor_limit()?;
+    let peers = find_peers(&arguments.only);
+    let mut bench = set_up(processors)?;
+    if arguments.check_generator {
+        return generator_check::compare(&bench);
+    }
+    let plan = Plan {
+        peers,
+        rounds: arguments.rounds.into(),
+        length: Duration::try_from_secs_f64(arguments.seconds)
+            .map_err(|fault| format!("--seconds: {fault}"))?,
+        connections: arguments.connections.into(),
+        bulk_connections: arguments.bulk_connections.into(),
+        idle_connections: arguments.idle_connections.into(),
+        rate: arguments.rate,
+    };
+    let wanted =
+        |scenario| arguments.scenario.iter().any(|&given| given == scenario || given == Scenario::All);
+    let mut results = Results::default();
+    if wanted(Scenario::Small) {
+        bench.run(Run::Small, &plan, &mut results);
+        bench.run(Run::SmallAtRate, &plan, &mut results);
+    }
+    if wanted(Scenario::Single) {
+        bench.run(Run::Single, &plan, &mut results);
+        bench.count_calls(&plan, &mut results);
+    }
+    if wanted(Scenario::Bulk) {
+        bench.run(Run::BulkDown, &plan, &mut results);
+        bench.run(Run::BulkUp, &plan, &mut results);
+    }
+    if wanted(Scenario::Idle) {
+        bench.idle(&plan, &mut results);
+    }
+    Ok(report::render(&plan, &processors, &results))
+}
+
+fn find_peers(only: &[Name]) -> Vec<Peer> {
+    let wanted = Name::ALL.into_iter().filter(|name| only.is_empty() || only.contains(name));
+    let found = wanted.filter_map(|name| match Peer::find(name) {
+        Ok(peer) => Some(peer),
+        Err(reason) => {
+            eprintln!("{} is skipped, {reason}", name.text());
+            None
+        }
+    });
+    found.collect()
+}
+
+/// Pins this thread for the load, and starts the origin: in the same event loop, or on a CPU of its own.
+fn set_up(processors: Processors) -> Result<Bench, String> {
+    let fault = |fault: std::io::Error| format!("cannot set up: {fault}");
+    processors::pin_this_thread(processors.load).map_err(fault)?;
+    let (shared, origin) = if processors.origin == processors.load {
+        let origin = Origin::bind().map_err(fault)?;
+        let address = origin.address().map_err(fault)?;
+        (Some(origin), address)
+    } else {
+        let pin = move || processors::pin_this_thread(processors.origin);
+        (None, origin::serve_on_thread(pin).map_err(fault)?)
+    };
+    let events = EventLoop::new(shared).map_err(fault)?;
+    Ok(Bench { events, origin, processors })
+}
+
+fn raise_descriptor_limit() -> Result<(), String> {
+    let fault = |fault| format!("cannot raise the limit of open files: {fault}");
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(fault)?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(fault)
+}
+
+/// What `cargo test --benches` runs: the generator and the origin alone, for a moment.
+fn smoke_test() -> Result<String, String> {
+    let origin = Origin::bind().map_err(|fault| fault.to_string())?;
+    let address = origin.address().map_err(|fault| fault.to_string())?;
+    let mut events = EventLoop::new(Some(origin)).map_err(|fault| fault.to_string())?;
+    let requests =
+        [Request::get("/1k", 1024), Request::get("/1m", 1 << 20), Request::post("/upload", 1 << 20)];
+    let mut answered = 0;
+    for request in &requests {
+        let mut load = Load::open(&mut events, address, request, 4)?;
+        answered += load.closed_loop(Duration::from_millis(50))?.requests;
+        answered += load.open_loop(200.0, Duration::from_millis(50))?.requests;
+    }
+    Ok(format!("{answered} requests answered; `cargo bench --bench versus` measures"))
+}

@@ -1,0 +1,30 @@
+//! Everything the control thread is told, in one channel.
+
+use crate::net::resolver::Resolved;
+use crate::net::signals::Signal;
+use crate::worker::core_loop::WorkerFault;
+
+use super::health_prober::Probed;
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A health check ended.
+    Probed(Probed),
+    /// A name was looked up.
+    Resolved(Resolved),
+    /// Somebody outside asks for something.
+    Signal(Signal),
+    /// A worker's thread ended.
+    WorkerEnded {
+        /// Which worker.
+        index: usize,
+        /// Why; a fault also stands for a panic.
+        result: Result<(), WorkerFault>,
+    },
+    /// A worker accepts connections.
+    WorkerReady {
+        /// Which worker.
+        index: usize,
+    },
+}

@@ -1,0 +1,105 @@
+//! Settings for the tests of this layer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::settings::{AccessLog, LogFormat, LogSettings, Settings, WorkerSettings};
+use super::status::{ReloadStatus, ServerStatus, Status, UpstreamStatus, WorkerStatus};
+use crate::limits;
+use crate::policy::route_table::RouteTable;
+use crate::policy::ruleset::{
+    Balance, Forwarding, HealthCheck, Limits, Listener, PoolLimits, Ruleset, Server, Timeouts, Upstream,
+};
+use crate::policy::upstream_health::Probe;
+use crate::protocol::moment::{Monotonic, UnixMicros};
+
+/// One worker, one listener `public`, one upstream `orders` with two literal servers, no admin address, no log.
+pub(crate) fn settings() -> Settings {
+    Settings {
+        ruleset: ruleset(),
+        workers: WorkerSettings { cpus: vec![0], busy_poll: Duration::ZERO },
+        admin: None,
+        log: LogSettings { access: AccessLog::Off, format: LogFormat::Json },
+    }
+}
+
+/// The rules of [`settings`].
+pub(crate) fn ruleset() -> Ruleset {
+    Ruleset {
+        generation: 1,
+        listeners: vec![Listener { name: "public".into(), address: ([127, 0, 0, 1], 80).into() }],
+        upstreams: vec![upstream("orders", &["192.0.2.1", "192.0.2.2"])],
+        routes: RouteTable::default(),
+        timeouts: Timeouts {
+            header: limits::TIMEOUT_HEADER,
+            body: limits::TIMEOUT_BODY,
+            idle: limits::TIMEOUT_IDLE,
+            connect: limits::TIMEOUT_CONNECT,
+            response: limits::TIMEOUT_RESPONSE,
+            drain: limits::TIMEOUT_DRAIN,
+        },
+        limits: Limits {
+            request_line: limits::REQUEST_LINE_BYTES,
+            header_bytes: limits::HEADER_BYTES,
+            header_count: limits::HEADER_COUNT,
+            body_bytes: limits::BODY_BYTES,
+            connections: limits::CONNECTIONS,
+        },
+        forwarding: Forwarding::default(),
+    }
+}
+
+/// An upstream with servers at port 8080 and no health check.
+pub(crate) fn upstream(name: &str, hosts: &[&str]) -> Upstream {
+    let server = |host: &&str| Server {
+        host: (*host).into(),
+        port: 8080,
+        weight: 1,
+        authority: format!("{host}:8080"),
+    };
+    Upstream {
+        name: name.into(),
+        servers: hosts.iter().map(server).collect(),
+        balance: Balance::RoundRobin,
+        health: None,
+        pool: PoolLimits {
+            idle: limits::POOL_IDLE,
+            age: limits::POOL_AGE,
+            idle_timeout: limits::POOL_IDLE_TIMEOUT,
+        },
+    }
+}
+
+/// Two failures take a server out, one success brings it back.
+pub(crate) fn health_check() -> HealthCheck {
+    HealthCheck { path: "/health".into(), interval: Duration::from_secs(5), unhealthy: 2, healthy: 1 }
+}
+
+/// Two workers, one upstream with one good, one unresolved server.
+pub(crate) fn status() -> Status {
+    let server = |authority: &str, addresses, probe| ServerStatus {
+        authority: authority.into(),
+        addresses,
+        probe,
+        failure: None,
+    };
+    let worker = |cpu, state| WorkerStatus { cpu, state, restarts: cpu as u64, metrics: Arc::default() };
+    Status {
+        started: Monotonic(1_000_000_000),
+        started_at: UnixMicros(1_787_745_600_500_000),
+        generation: 3,
+        reload: ReloadStatus { failed: true, succeeded_at: UnixMicros(1_787_745_700_000_000) },
+        ready: true,
+        draining: false,
+        workers: vec![worker(0, "serving"), worker(1, "dead")],
+        upstreams: vec![UpstreamStatus {
+            name: "orders".into(),
+            servers: vec![
+                server("192.0.2.1:8080", vec![([192, 0, 2, 1], 8080).into()], Probe::Up),
+                server("gone.example", Vec::new(), Probe::Unknown),
+            ],
+        }],
+        listeners: vec![Listener { name: "public".into(), address: ([127, 0, 0, 1], 80).into() }],
+        log_failures: Arc::default(),
+    }
+}

@@ -1,0 +1,392 @@
+//! The control thread: one loop over one channel of events, from the first configuration to the last worker's end.
+//!
+//! ```text
+//! load → names looked up (bounded wait) → workers started → all listen → serving → drain → ended
+//!                  ↑                                           │
+//!                  └── reload: checked, names looked up, then given to every worker ──┘
+//! ```
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+
+use super::access_log::LogWriter;
+use super::admin_server::AdminServer;
+use super::event::Event;
+use super::health_prober::HealthProber;
+use super::journal;
+use super::published::Published;
+use super::reload::Fixed;
+use super::run_fault::RunFault;
+use super::settings::{Loaded, SettingsSource};
+use super::status::{self, Status, WorkerStatus};
+use super::supervisor::{Supervisor, WorkerFn};
+use super::upstream_watch::{Change, UpstreamWatch};
+use crate::limits;
+use crate::net::clock;
+use crate::net::resolver::{self, Resolved, Resolver};
+use crate::net::signals::Signal;
+use crate::policy::ruleset::Ruleset;
+use crate::policy::upstream_health::UpstreamView;
+use crate::protocol::moment::Monotonic;
+use crate::worker::core_loop::WorkerFault;
+
+/// A process under way. The thread that calls it is the control thread.
+pub struct Process {
+    source: Box<dyn SettingsSource>,
+    fixed: Fixed,
+    run_worker: WorkerFn,
+    stage: Stage,
+    /// What is in force; absent until the workers are started.
+    force: Option<Force>,
+    /// Rules that wait for their names to be looked up.
+    pending: Option<Pending>,
+    /// Generations given out so far.
+    generations: u64,
+    resolver: Resolver,
+    prober: HealthProber,
+    log: Option<LogWriter>,
+    admin: Option<AdminServer>,
+    status: Status,
+    published: Arc<Published<Status>>,
+    events: Receiver<Event>,
+    sender: Sender<Event>,
+}
+
+/// Asks a [`Process`] for something from another thread, as signals do.
+#[derive(Clone, Debug)]
+pub struct Handle(Sender<Event>);
+
+enum Stage {
+    Starting { until: Monotonic },
+    Serving,
+    Draining { until: Monotonic },
+    Ended,
+}
+
+struct Force {
+    rules: Arc<Ruleset>,
+    view: Arc<UpstreamView>,
+    watch: UpstreamWatch,
+    supervisor: Supervisor,
+}
+
+struct Pending {
+    rules: Arc<Ruleset>,
+    watch: UpstreamWatch,
+    until: Monotonic,
+}
+
+impl Handle {
+    /// Asks for `signal`. Nothing happens when the process has ended.
+    pub fn ask(&self, signal: Signal) {
+        let _asked = self.0.send(Event::Signal(signal));
+    }
+}
+
+impl Process {
+    /// Loads the configuration, opens the access log and the admin address, and has names looked up. Workers are
+    /// started by [`Self::until_serving`].
+    pub fn start(mut source: Box<dyn SettingsSource>, run_worker: WorkerFn) -> Result<Self, RunFault> {
+        let Loaded { settings, warnings } = source.load().map_err(RunFault::Configuration)?;
+        warnings.iter().for_each(journal::warn);
+        let log =
+            LogWriter::start(&settings.log, settings.workers.cpus.len()).map_err(RunFault::AccessLog)?;
+        let started = clock::monotonic();
+        let status = Status {
+            started,
+            started_at: clock::unix_micros(),
+            listeners: settings.ruleset.listeners.clone(),
+            log_failures: log.as_ref().map(LogWriter::failures).unwrap_or_default(),
+            ..Status::default()
+        };
+        let published = Arc::new(Published::new(status.clone()));
+        let admin = settings.admin.map(|address| {
+            AdminServer::start(address, Arc::clone(&published))
+                .map_err(|source| RunFault::Admin { address, source })
+        });
+        let (sender, events) = channel();
+        let (resolved, probed) = (sender.clone(), sender.clone());
+        let mut new = Self {
+            source,
+            fixed: Fixed::of(&settings),
+            run_worker,
+            stage: Stage::Starting { until: started.after(limits::WORKER_START) },
+            force: None,
+            pending: None,
+            generations: 0,
+            resolver: Resolver::new(resolver::look_up, move |result| {
+                drop(resolved.send(Event::Resolved(result)))
+            }),
+            prober: HealthProber::new(move |result| drop(probed.send(Event::Probed(result)))),
+            log,
+            admin: admin.transpose()?,
+            status,
+            published,
+            events,
+            sender,
+        };
+        let mut rules = settings.ruleset;
+        rules.generation = 1;
+        new.prepare(rules, started)?;
+        Ok(new)
+    }
+
+    /// To ask it for something from another thread.
+    pub fn handle(&self) -> Handle {
+        Handle(self.sender.clone())
+    }
+
+    /// Where the admin server listens.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(AdminServer::address)
+    }
+
+    /// Carries on until every worker accepts connections, or until the end if that was asked for first.
+    pub fn until_serving(&mut self) -> Result<(), RunFault> {
+        while matches!(self.stage, Stage::Starting { .. }) {
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    /// Carries on until the workers were drained.
+    pub fn until_ended(mut self) -> Result<(), RunFault> {
+        while !matches!(self.stage, Stage::Ended) {
+            if let Err(fault) = self.turn() {
+                // For a caller that lives on: workers must not.
+                self.force.iter_mut().for_each(|force| force.supervisor.drain(clock::monotonic()));
+                return Err(fault);
+            }
+        }
+        self.force = None;
+        if let Some(log) = self.log.take()
+            && !log.finish(limits::LOG_CLOSE)
+        {
+            journal::warn("the access log's last lines may be missing: it did not keep up");
+        }
+        Ok(())
+    }
+
+    /// Does what time demands, then waits for one event and acts on it.
+    fn turn(&mut self) -> Result<(), RunFault> {
+        self.on_time(clock::monotonic())?;
+        self.publish_status();
+        let event = match self.next_deadline() {
+            _ if matches!(self.stage, Stage::Ended) => return Ok(()),
+            Some(deadline) => self.events.recv_timeout(deadline.since(clock::monotonic())),
+            None => self.events.recv().map_err(RecvTimeoutError::from),
+        };
+        match event {
+            Ok(event) => self.on_event(event, clock::monotonic()),
+            // Its own sender keeps the channel open: only time can be up.
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ok(()),
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Monotonic> {
+        let stage = match self.stage {
+            Stage::Starting { until } | Stage::Draining { until } => Some(until),
+            Stage::Serving | Stage::Ended => None,
+        };
+        let pending = self.pending.as_ref().map(|pending| pending.until);
+        let restart = self.force.as_ref().and_then(|force| force.supervisor.next_start());
+        [stage, pending, restart].into_iter().flatten().min()
+    }
+
+    fn on_time(&mut self, now: Monotonic) -> Result<(), RunFault> {
+        if self.pending.as_ref().is_some_and(|pending| pending.until <= now || pending.watch.is_settled()) {
+            self.commit(now)?;
+        }
+        if let Some(force) = &mut self.force {
+            force.supervisor.start_due(now);
+        }
+        match self.stage {
+            Stage::Starting { until } if until <= now => Err(RunFault::NotReady),
+            Stage::Draining { until } if until <= now => {
+                journal::warn("the drain took too long; what was under way is cut");
+                self.stage = Stage::Ended;
+                Ok(())
+            }
+            Stage::Starting { .. } | Stage::Serving | Stage::Draining { .. } | Stage::Ended => Ok(()),
+        }
+    }
+
+    fn on_event(&mut self, event: Event, now: Monotonic) -> Result<(), RunFault> {
+        match event {
+            Event::Probed(probed) => {
+                let change = self.force.as_mut().map(|force| force.watch.note_probed(probed));
+                self.on_change(change.unwrap_or(Change::None));
+            }
+            Event::Resolved(resolved) => self.on_resolved(&resolved),
+            Event::Signal(Signal::Reload) => self.reload(now),
+            Event::Signal(Signal::Stop) => self.stop(now)?,
+            Event::WorkerEnded { index, result } => {
+                if let Stage::Starting { .. } = self.stage {
+                    let fault = result.err().unwrap_or_else(|| WorkerFault::Other("it ended unasked".into()));
+                    return Err(RunFault::Worker { index, fault });
+                }
+                let Some(force) = &mut self.force else { return Ok(()) };
+                force.supervisor.worker_ended(index, result, now);
+                if let Stage::Draining { .. } = self.stage
+                    && force.supervisor.all_ended()
+                {
+                    journal::info("drained");
+                    self.stage = Stage::Ended;
+                }
+            }
+            Event::WorkerReady { index } => {
+                let Some(force) = &mut self.force else { return Ok(()) };
+                force.supervisor.worker_ready(index, now);
+                if let Stage::Starting { .. } = self.stage
+                    && force.supervisor.all_serving()
+                {
+                    self.stage = Stage::Serving;
+                    self.announce();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn announce(&self) {
+        let listeners = self.fixed.listeners.iter();
+        let listeners: Vec<_> =
+            listeners.map(|listener| format!("{} at {}", listener.name, listener.address)).collect();
+        let workers = self.fixed.workers.cpus.len();
+        journal::info(format_args!("serving {} with {workers} workers", listeners.join(", ")));
+    }
+
+    /// The first stop drains, the second ends at once.
+    fn stop(&mut self, now: Monotonic) -> Result<(), RunFault> {
+        if let Stage::Draining { .. } = self.stage {
+            return Err(RunFault::Interrupted);
+        }
+        self.pending = None;
+        let Some(force) = &mut self.force else {
+            self.stage = Stage::Ended;
+            return Ok(());
+        };
+        let deadline = now.after(force.rules.timeouts.drain);
+        journal::info(format_args!("draining, for up to {} s", force.rules.timeouts.drain.as_secs_f64()));
+        force.supervisor.drain(deadline);
+        let ended = force.supervisor.all_ended();
+        self.stage =
+            if ended { Stage::Ended } else { Stage::Draining { until: deadline.after(limits::DRAIN_GRACE) } };
+        Ok(())
+    }
+
+    /// Reads the configuration again. If anything is wrong with it, the old stays in force.
+    fn reload(&mut self, now: Monotonic) {
+        if let Some(log) = &self.log {
+            log.reopen();
+        }
+        if let Stage::Draining { .. } = self.stage {
+            journal::info("no reload while draining");
+            return;
+        }
+        if let Err(errors) = self.try_reload(now) {
+            errors.iter().for_each(journal::error);
+            journal::error("the configuration was not reloaded; the one before stays in force");
+            self.status.reload.failed = true;
+        }
+    }
+
+    fn try_reload(&mut self, now: Monotonic) -> Result<(), Vec<String>> {
+        let Loaded { settings, warnings } = self.source.load()?;
+        warnings.iter().for_each(journal::warn);
+        let accepted = self.fixed.accept(settings, self.generations + 1).map_err(|refusal| vec![refusal])?;
+        accepted.needs_restart.iter().for_each(journal::warn);
+        self.prepare(accepted.ruleset, now).map_err(|fault| vec![fault.to_string()])
+    }
+
+    /// Has the names of new rules looked up; they come in force when that is done or took too long.
+    fn prepare(&mut self, rules: Ruleset, now: Monotonic) -> Result<(), RunFault> {
+        self.generations = rules.generation;
+        let rules = Arc::new(rules);
+        let watch = UpstreamWatch::new(Arc::clone(&rules), self.force.as_ref().map(|force| &force.watch));
+        self.resolver.watch(watch.names()).map_err(RunFault::Thread)?;
+        self.pending = Some(Pending { rules, watch, until: now.after(limits::RESOLVE_WAIT) });
+        Ok(())
+    }
+
+    /// Puts the pending rules in force: in all workers, with what is known of their servers.
+    fn commit(&mut self, now: Monotonic) -> Result<(), RunFault> {
+        let Some(Pending { rules, watch, .. }) = self.pending.take() else { return Ok(()) };
+        for host in watch.unresolved() {
+            journal::warn(format_args!("{host} has no address so far; its server gets no requests"));
+        }
+        if let Some(log) = &self.log {
+            log.prepare(&rules);
+        }
+        let view = Arc::new(watch.view());
+        self.prober.watch(watch.probes()).map_err(RunFault::Thread)?;
+        let supervisor = match self.force.take() {
+            Some(mut force) => {
+                force.supervisor.apply(Arc::clone(&rules), Arc::clone(&view));
+                journal::info(format_args!("reloaded; rules {} are in force", rules.generation));
+                force.supervisor
+            }
+            None => {
+                self.stage = Stage::Starting { until: now.after(limits::WORKER_START) };
+                self.start_workers(&rules, &view).map_err(RunFault::Thread)?
+            }
+        };
+        self.status.reload = status::ReloadStatus { failed: false, succeeded_at: clock::unix_micros() };
+        self.force = Some(Force { rules, view, watch, supervisor });
+        self.picture_upstreams();
+        Ok(())
+    }
+
+    fn start_workers(&self, rules: &Arc<Ruleset>, view: &Arc<UpstreamView>) -> io::Result<Supervisor> {
+        let (rules, view) = (Arc::clone(rules), Arc::clone(view));
+        let run = Arc::clone(&self.run_worker);
+        let log = self.log.as_ref().map(LogWriter::hub);
+        Supervisor::start(&self.fixed.workers, rules, view, run, log, self.sender.clone())
+    }
+
+    fn on_resolved(&mut self, resolved: &Resolved) {
+        let pending = self.pending.as_mut().map(|pending| pending.watch.note_resolved(resolved));
+        let force = self.force.as_mut().map(|force| force.watch.note_resolved(resolved));
+        match force.unwrap_or(Change::None) {
+            // Known only to rules that are not in force yet: what has no address is said when they are.
+            Change::None => drop(pending),
+            change => self.on_change(change),
+        }
+    }
+
+    fn on_change(&mut self, change: Change) {
+        match change {
+            Change::None => {}
+            Change::Notice(message) => journal::warn(message),
+            Change::View(message) => {
+                journal::info(message);
+                if let Some(force) = &mut self.force {
+                    force.view = Arc::new(force.watch.view());
+                    force.supervisor.publish(Arc::clone(&force.view));
+                }
+                self.picture_upstreams();
+            }
+        }
+    }
+
+    fn picture_upstreams(&mut self) {
+        if let Some(force) = &self.force {
+            self.status.upstreams = status::upstreams(&force.rules, &force.view, &force.watch);
+        }
+    }
+
+    fn publish_status(&mut self) {
+        if let Some(force) = &self.force {
+            self.status.generation = force.rules.generation;
+            self.status.workers = force.supervisor.seats().iter().map(WorkerStatus::of).collect();
+            self.status.ready = force.supervisor.all_serving();
+        }
+        self.status.draining = matches!(self.stage, Stage::Draining { .. });
+        self.published.replace(self.status.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::mpsc::RecvTimeoutError;
+use std::thread;
+use std::time::Duration;
+
+use super::*;
+use crate::control::fixture;
+use crate::control::settings::Settings;
+use crate::worker::core_loop::WorkerSettings;
+use crate::worker::mailbox::Order;
+
+const LONG: Duration = Duration::from_secs(10);
+
+/// A source that gives what is next in the list.
+fn source(mut answers: VecDeque<Result<Settings, &'static str>>) -> Box<dyn SettingsSource> {
+    Box::new(move || match answers.pop_front().expect("no more answers") {
+        Ok(settings) => Ok(Loaded { settings, warnings: Vec::new() }),
+        Err(error) => Err(vec![error.to_owned()]),
+    })
+}
+
+fn settings(change: impl FnOnce(&mut Settings)) -> Settings {
+    let mut settings = fixture::settings();
+    settings.workers.cpus = vec![0, 1];
+    change(&mut settings);
+    settings
+}
+
+/// Stub workers that listen, write down what they are told and end when drained.
+fn obedient() -> (WorkerFn, Receiver<String>) {
+    let (written, told) = channel();
+    let written = Mutex::new(written);
+    let run = move |settings: WorkerSettings| {
+        let written = written.lock().unwrap().clone();
+        (settings.ready)();
+        while let Ok(order) = settings.inbox.orders.recv() {
+            match order {
+                Order::Apply(rules, view) => {
+                    assert_eq!(rules.upstreams.len(), view.upstreams.len());
+                    written.send(format!("rules {}", rules.generation)).unwrap();
+                }
+                Order::View(_) => written.send("view".into()).unwrap(),
+                Order::Drain { .. } => return Ok(()),
+            }
+        }
+        Ok(())
+    };
+    (Arc::new(run), told)
+}
+
+fn start(answers: Vec<Result<Settings, &'static str>>, run: WorkerFn) -> Process {
+    Process::start(source(answers.into()), run).unwrap()
+}
+
+#[test]
+fn it_serves_drains_and_ends() {
+    let (run, _told) = obedient();
+    let mut process = start(vec![Ok(settings(|_| {}))], run);
+    process.until_serving().unwrap();
+    let status = process.published.clone();
+    process.publish_status();
+    assert!(status.read().ready);
+    assert_eq!(status.read().generation, 1);
+    process.handle().ask(Signal::Stop);
+    process.until_ended().unwrap();
+    assert!(!status.read().ready);
+}
+
+#[test]
+fn a_worker_that_cannot_start_ends_the_process() {
+    let run = |settings: WorkerSettings| match settings.index {
+        0 => settings.inbox.orders.recv().map(drop).map_err(|gone| WorkerFault::Other(gone.to_string())),
+        _ => Err(WorkerFault::Other("no ring".into())),
+    };
+    let mut process = start(vec![Ok(settings(|_| {}))], Arc::new(run));
+    let fault = process.until_serving().unwrap_err();
+    assert_eq!(fault.to_string(), "worker 1 cannot start: no ring");
+    assert_eq!(fault.exit_code(), 1);
+}
+
+#[test]
+fn a_configuration_that_is_not_good_starts_nothing() {
+    let run: WorkerFn = Arc::new(|_| panic!("started"));
+    let fault = Process::start(source(vec![Err("line 3: no")].into()), run).err().unwrap();
+    assert_eq!(fault.exit_code(), 2);
+    assert!(fault.to_string().ends_with("line 3: no"));
+}
+
+#[test]
+fn a_reload_reaches_every_worker_or_none() {
+    let other_listener = |settings: &mut Settings| settings.ruleset.listeners[0].address.set_port(1);
+    let two_upstreams = |settings: &mut Settings| {
+        settings.ruleset.upstreams.push(fixture::upstream("other", &["192.0.2.9"]));
+    };
+    let answers =
+        vec![Ok(settings(|_| {})), Err("bad"), Ok(settings(other_listener)), Ok(settings(two_upstreams))];
+    let (run, told) = obedient();
+    let mut process = start(answers, run);
+    process.until_serving().unwrap();
+    let (status, handle) = (process.published.clone(), process.handle());
+    let now = Monotonic(1);
+    for _ in 0..2 {
+        process.on_event(Event::Signal(Signal::Reload), now).unwrap();
+        process.publish_status();
+        let status = status.read();
+        assert_eq!((status.reload.failed, status.generation), (true, 1));
+    }
+    assert_eq!(told.recv_timeout(Duration::ZERO), Err(RecvTimeoutError::Timeout));
+    process.on_event(Event::Signal(Signal::Reload), now).unwrap();
+    process.on_time(now).unwrap();
+    process.publish_status();
+    for _ in 0..2 {
+        assert_eq!(told.recv_timeout(LONG).unwrap(), "rules 2");
+    }
+    let status = status.read();
+    assert_eq!((status.reload.failed, status.generation, status.upstreams.len()), (false, 2, 2));
+    handle.ask(Signal::Stop);
+    process.until_ended().unwrap();
+}
+
+#[test]
+fn a_reload_waits_for_new_names_but_not_for_ever() {
+    let named = |settings: &mut Settings| {
+        settings.ruleset.upstreams = vec![fixture::upstream("orders", &["name.invalid"])];
+    };
+    let (run, told) = obedient();
+    let mut process = start(vec![Ok(settings(|_| {})), Ok(settings(named))], run);
+    process.until_serving().unwrap();
+    let now = clock::monotonic();
+    process.on_event(Event::Signal(Signal::Reload), now).unwrap();
+    assert_eq!(process.pending.as_ref().unwrap().until, now.after(limits::RESOLVE_WAIT));
+    process.on_time(now).unwrap();
+    assert!(process.pending.is_some() && told.try_recv().is_err());
+    process.on_time(now.after(limits::RESOLVE_WAIT)).unwrap();
+    assert!(process.pending.is_none());
+    assert_eq!(told.recv_timeout(LONG).unwrap(), "rules 2");
+    let name = resolver::ServerName { host: "name.invalid".into(), port: 8080 };
+    let found = Resolved { name, outcome: Ok(vec![([192, 0, 2, 5], 8080).into()]) };
+    process.on_event(Event::Resolved(found), now).unwrap();
+    let mut rest: Vec<String> = (0..3).map(|_| told.recv_timeout(LONG).unwrap()).collect();
+    rest.sort();
+    assert_eq!(rest, ["rules 2", "view", "view"]);
+}
+
+#[test]
+fn a_drain_ends_at_its_deadline_and_at_a_second_signal_at_once() {
+    let deaf = || -> WorkerFn {
+        Arc::new(|settings: WorkerSettings| {
+            (settings.ready)();
+            while settings.inbox.orders.recv().is_ok() {}
+            Ok(())
+        })
+    };
+    let mut process = start(vec![Ok(settings(|_| {}))], deaf());
+    process.until_serving().unwrap();
+    let now = clock::monotonic();
+    process.on_event(Event::Signal(Signal::Stop), now).unwrap();
+    process.publish_status();
+    assert!(process.published.read().draining);
+    process.on_event(Event::Signal(Signal::Reload), now).unwrap();
+    let end = now.after(limits::TIMEOUT_DRAIN).after(limits::DRAIN_GRACE);
+    process.on_time(Monotonic(end.0 - 1)).unwrap();
+    assert!(matches!(process.stage, Stage::Draining { .. }));
+    process.on_time(end).unwrap();
+    process.until_ended().unwrap();
+
+    let mut process = start(vec![Ok(settings(|_| {}))], deaf());
+    process.until_serving().unwrap();
+    process.handle().ask(Signal::Stop);
+    process.handle().ask(Signal::Stop);
+    assert!(matches!(process.until_ended(), Err(RunFault::Interrupted)));
+}
+
+#[test]
+fn a_worker_that_dies_later_is_started_again() {
+    let lives = Mutex::new(0);
+    let (run_told, told) = channel();
+    let run = move |settings: WorkerSettings| {
+        let life = std::mem::replace(&mut *lives.lock().unwrap(), 1);
+        (settings.ready)();
+        run_told.send(life).unwrap();
+        let order = settings.inbox.orders.recv().unwrap();
+        if life == 0 { panic!("{order:?}") } else { Ok(()) }
+    };
+    let one = |settings: &mut Settings| settings.workers.cpus = vec![0];
+    let process = start(vec![Ok(settings(one)), Ok(settings(one))], Arc::new(run));
+    let (handle, status) = (process.handle(), process.published.clone());
+    let ended = thread::spawn(move || process.until_ended());
+    assert_eq!(told.recv_timeout(LONG).unwrap(), 0);
+    handle.ask(Signal::Reload);
+    assert_eq!(told.recv_timeout(LONG).unwrap(), 1);
+    handle.ask(Signal::Stop);
+    ended.join().unwrap().unwrap();
+    assert_eq!(status.read().workers[0].restarts, 1);
+}

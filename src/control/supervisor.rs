@@ -1,0 +1,243 @@
+//! The workers' lives: started one per CPU entry, told what changes, started again when they die, drained.
+//!
+//! It owns no clock and waits for nothing: the control thread hands it events with their moments and asks when it
+//! wants to be called next.
+
+use std::any::Any;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::Duration;
+
+use super::event::Event;
+use super::journal;
+use super::settings;
+use crate::limits;
+use crate::policy::ruleset::Ruleset;
+use crate::policy::upstream_health::UpstreamView;
+use crate::protocol::moment::Monotonic;
+use crate::telemetry::log_channel::{LogHub, LogSink};
+use crate::telemetry::metric_block::MetricBlock;
+use crate::worker::core_loop::{WorkerFault, WorkerSettings};
+use crate::worker::mailbox::{Mailbox, Order};
+
+/// What runs on a worker's thread.
+pub type WorkerFn = Arc<dyn Fn(WorkerSettings) -> Result<(), WorkerFault> + Send + Sync>;
+
+/// All workers.
+pub struct Supervisor {
+    seats: Vec<Seat>,
+    busy_poll: Duration,
+    ruleset: Arc<Ruleset>,
+    view: Arc<UpstreamView>,
+    run: WorkerFn,
+    log: Option<Arc<LogHub>>,
+    events: Sender<Event>,
+    draining: bool,
+}
+
+/// What stays of a worker when its thread dies.
+pub struct Seat {
+    /// The CPU it is pinned to.
+    pub cpu: usize,
+    /// What it is at.
+    pub state: SeatState,
+    /// How often it was started again.
+    pub restarts: u64,
+    /// Its counters.
+    pub metrics: Arc<MetricBlock>,
+    mailbox: Option<Mailbox>,
+    next_wait: Duration,
+}
+
+/// What a worker is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeatState {
+    /// Its thread ended and is not started again.
+    Ended,
+    /// Accepts connections, or finishes them while draining.
+    Serving {
+        /// When it began to.
+        since: Monotonic,
+    },
+    /// Has not said yet that it accepts.
+    Starting,
+    /// Dead.
+    Waiting {
+        /// When it is started again.
+        until: Monotonic,
+    },
+}
+
+impl Supervisor {
+    /// Starts all workers. Fails when a thread or its mailbox cannot be made.
+    pub fn start(
+        workers: &settings::WorkerSettings,
+        ruleset: Arc<Ruleset>,
+        view: Arc<UpstreamView>,
+        run: WorkerFn,
+        log: Option<Arc<LogHub>>,
+        events: Sender<Event>,
+    ) -> io::Result<Self> {
+        let seats = workers.cpus.iter().map(|cpu| Seat::new(*cpu)).collect();
+        let busy_poll = workers.busy_poll;
+        let mut new = Self { seats, busy_poll, ruleset, view, run, log, events, draining: false };
+        for index in 0..new.seats.len() {
+            new.launch(index)?;
+        }
+        Ok(new)
+    }
+
+    /// The workers, in order.
+    pub fn seats(&self) -> &[Seat] {
+        &self.seats
+    }
+
+    /// True when every worker accepts connections.
+    pub fn all_serving(&self) -> bool {
+        !self.draining && self.seats.iter().all(|seat| matches!(seat.state, SeatState::Serving { .. }))
+    }
+
+    /// True when no thread is left.
+    pub fn all_ended(&self) -> bool {
+        self.seats.iter().all(|seat| seat.state == SeatState::Ended)
+    }
+
+    /// When [`Self::start_due`] has something to do.
+    pub fn next_start(&self) -> Option<Monotonic> {
+        let starts = self.seats.iter().filter_map(|seat| match seat.state {
+            SeatState::Waiting { until } => Some(until),
+            SeatState::Ended | SeatState::Serving { .. } | SeatState::Starting => None,
+        });
+        starts.min()
+    }
+
+    /// Gives all workers new rules with the view that fits them. A dead one gets them when it is started again, so
+    /// that no worker is left with the old.
+    pub fn apply(&mut self, ruleset: Arc<Ruleset>, view: Arc<UpstreamView>) {
+        self.ruleset = Arc::clone(&ruleset);
+        self.view = Arc::clone(&view);
+        self.post(&Order::Apply(ruleset, view));
+    }
+
+    /// Gives all workers a new view of the servers.
+    pub fn publish(&mut self, view: Arc<UpstreamView>) {
+        self.view = Arc::clone(&view);
+        self.post(&Order::View(view));
+    }
+
+    /// Asks all workers to finish by `deadline`. None is started again.
+    pub fn drain(&mut self, deadline: Monotonic) {
+        self.draining = true;
+        for seat in &mut self.seats {
+            if let SeatState::Waiting { .. } = seat.state {
+                seat.state = SeatState::Ended;
+            }
+        }
+        self.post(&Order::Drain { deadline });
+    }
+
+    /// A worker accepts connections.
+    pub fn worker_ready(&mut self, index: usize, now: Monotonic) {
+        if let Some(seat) = self.seats.get_mut(index) {
+            seat.state = SeatState::Serving { since: now };
+        }
+    }
+
+    /// A worker's thread ended: it is started again after a wait, unless the process drains.
+    pub fn worker_ended(&mut self, index: usize, result: Result<(), WorkerFault>, now: Monotonic) {
+        let draining = self.draining;
+        let Some(seat) = self.seats.get_mut(index) else { return };
+        seat.mailbox = None;
+        if let Err(fault) = &result {
+            journal::error(format_args!("worker {index} died: {fault}"));
+        }
+        if draining {
+            seat.state = SeatState::Ended;
+            return;
+        }
+        let wait = seat.wait_before_restart(now);
+        journal::warn(format_args!("worker {index} is started again in {} ms", wait.as_millis()));
+        seat.state = SeatState::Waiting { until: now.after(wait) };
+    }
+
+    /// Starts the workers whose wait is over. One that cannot be started waits on.
+    pub fn start_due(&mut self, now: Monotonic) {
+        for index in 0..self.seats.len() {
+            if !matches!(self.seats[index].state, SeatState::Waiting { until } if until <= now) {
+                continue;
+            }
+            self.seats[index].restarts += 1;
+            if let Err(error) = self.launch(index) {
+                let fault = WorkerFault::Other(format!("its thread could not be started: {error}"));
+                self.worker_ended(index, Err(fault), now);
+            }
+        }
+    }
+
+    fn post(&self, order: &Order) {
+        for mailbox in self.seats.iter().filter_map(|seat| seat.mailbox.as_ref()) {
+            // False from a worker that just died: its end is on the way here, and it is started with what is newest.
+            let _delivered = mailbox.post(order.clone());
+        }
+    }
+
+    fn launch(&mut self, index: usize) -> io::Result<()> {
+        let workers = self.seats.len();
+        let seat = &mut self.seats[index];
+        let (mailbox, inbox) = Mailbox::pair()?;
+        let events = self.events.clone();
+        let settings = WorkerSettings {
+            index,
+            cpu: seat.cpu,
+            busy_poll: self.busy_poll,
+            ruleset: Arc::clone(&self.ruleset),
+            view: Arc::clone(&self.view),
+            metrics: Arc::clone(&seat.metrics),
+            log: self.log.as_ref().map_or_else(LogSink::off, |hub| hub.sink(index)),
+            inbox,
+            workers,
+            ready: Box::new(move || drop(events.send(Event::WorkerReady { index }))),
+        };
+        let (run, events) = (Arc::clone(&self.run), self.events.clone());
+        thread::Builder::new().name(format!("ringwall-worker-{index}")).spawn(move || {
+            let result = catch_unwind(AssertUnwindSafe(|| run(settings)))
+                .unwrap_or_else(|panic| Err(WorkerFault::Other(what_panicked(panic.as_ref()))));
+            // Nobody to tell when the control thread is gone: the process is ending.
+            let _told = events.send(Event::WorkerEnded { index, result });
+        })?;
+        seat.mailbox = Some(mailbox);
+        seat.state = SeatState::Starting;
+        Ok(())
+    }
+}
+
+impl Seat {
+    fn new(cpu: usize) -> Self {
+        let metrics = Arc::new(MetricBlock::default());
+        let next_wait = limits::RESTART_FIRST;
+        Self { cpu, state: SeatState::Starting, restarts: 0, metrics, mailbox: None, next_wait }
+    }
+
+    /// Doubles with every death up to a bound; a worker that served for a while begins anew.
+    fn wait_before_restart(&mut self, now: Monotonic) -> Duration {
+        if matches!(self.state, SeatState::Serving { since } if now.since(since) >= limits::RESTART_FORGIVEN)
+        {
+            self.next_wait = limits::RESTART_FIRST;
+        }
+        let wait = self.next_wait;
+        self.next_wait = (wait * 2).min(limits::RESTART_LONGEST);
+        wait
+    }
+}
+
+fn what_panicked(panic: &(dyn Any + Send)) -> String {
+    let message = panic.downcast_ref::<&str>().copied();
+    let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("panicked: {}", message.unwrap_or("without a message"))
+}
+
+#[cfg(test)]
+mod tests;

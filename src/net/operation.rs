@@ -1,0 +1,98 @@
+//! One kernel operation after another in the same memory.
+//!
+//! A future that the runtime gives for a read or a write has no name and borrows what it works on, so it would
+//! have to be boxed anew for every operation. An [`Operation`] boxes the place for it once: every start puts a
+//! new future where the finished one was, and nothing is allocated on a warm connection.
+//!
+//! An operation is never abandoned: to end it early the socket is shut down or the operation called back, and
+//! then waited for. Dropping one in flight closes the connection with it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A place for one operation at a time on `S`: `I` goes in, `O` comes out.
+pub trait Operation<S, I, O> {
+    /// Starts an operation. There must be none in flight.
+    fn start(&mut self, input: I);
+    /// The outcome, once. Pending while in flight, and for ever when there is none.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<O>;
+    /// True between start and outcome.
+    fn in_flight(&self) -> bool;
+    /// What the operations were on, unless one is in flight.
+    fn into_subject(self: Box<Self>) -> Option<S>;
+}
+
+/// An operation on `S`, which travels into every future and comes back with its outcome.
+pub struct Reusable<S, M, F> {
+    make: M,
+    subject: Option<S>,
+    future: Pin<Box<Option<F>>>,
+}
+
+impl<S, M, F> Reusable<S, M, F> {
+    /// `make` turns subject and input into the future of one operation.
+    pub fn new<I, O>(subject: S, make: M) -> Self
+    where
+        M: Fn(S, I) -> F,
+        F: Future<Output = (S, O)>,
+    {
+        Self { make, subject: Some(subject), future: Box::pin(None) }
+    }
+}
+
+impl<S, M, F, I, O> Operation<S, I, O> for Reusable<S, M, F>
+where
+    M: Fn(S, I) -> F,
+    F: Future<Output = (S, O)>,
+{
+    fn start(&mut self, input: I) {
+        debug_assert!(self.subject.is_some());
+        if let Some(subject) = self.subject.take() {
+            self.future.set(Some((self.make)(subject, input)));
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<O> {
+        let Some(future) = self.future.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        match future.poll(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready((subject, outcome)) => {
+                self.future.set(None);
+                self.subject = Some(subject);
+                Poll::Ready(outcome)
+            }
+        }
+    }
+
+    fn in_flight(&self) -> bool {
+        self.subject.is_none()
+    }
+
+    fn into_subject(self: Box<Self>) -> Option<S> {
+        self.subject
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    #[test]
+    fn the_same_place_serves_many_operations() {
+        let add = |sum, add: u32| async move { (sum + add, sum) };
+        let mut operation: Box<dyn Operation<u32, u32, u32>> = Box::new(Reusable::new(1_u32, add));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(operation.poll(&mut context).is_pending());
+        for (add, before) in [(2, 1), (3, 3), (4, 6)] {
+            operation.start(add);
+            assert!(operation.in_flight());
+            assert_eq!(operation.poll(&mut context), Poll::Ready(before));
+            assert!(!operation.in_flight());
+        }
+        assert_eq!(operation.into_subject(), Some(10));
+    }
+}

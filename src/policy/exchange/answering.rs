@@ -1,0 +1,132 @@
+//! Answers the proxy makes itself: refusals, fixed answers of a route, OPTIONS addressed to the proxy.
+
+use super::{Ending, Exchange, Outcome, World};
+use crate::policy::refusal::{AnswerFrame, Refusal, write_fixed, write_refusal};
+use crate::policy::route_table::{FixedAnswer, fixed_location};
+use crate::protocol::http1::{Method, Rejection, Version};
+
+/// Why a request is not forwarded, and what is answered instead.
+pub(super) enum Declined {
+    /// A fault.
+    Refusal(Refusal),
+    /// The method, and which ones there are.
+    NotAllowed { allow: String },
+    /// The route says so.
+    Fixed { status: u16, location: Option<Vec<u8>> },
+    /// OPTIONS with `Max-Forwards: 0`: the proxy is the final recipient.
+    OptionsHere,
+}
+
+impl From<Refusal> for Declined {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
+    }
+}
+
+impl From<Rejection> for Declined {
+    fn from(rejection: Rejection) -> Self {
+        Self::Refusal(Refusal::Malformed(rejection))
+    }
+}
+
+impl Declined {
+    /// What a route's `answer` becomes for this path and query.
+    pub(super) fn fixed(answer: &FixedAnswer, path: &[u8], query: Option<&[u8]>) -> Self {
+        let mut location = Vec::new();
+        match fixed_location(answer, path, query, &mut location) {
+            Ok(has_location) => {
+                Self::Fixed { status: answer.status, location: has_location.then_some(location) }
+            }
+            Err(_) => Self::Refusal(Refusal::RewriteTooLong),
+        }
+    }
+}
+
+/// Methods the proxy itself answers OPTIONS for.
+const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
+
+impl Exchange {
+    /// Answers a request whose head could not be parsed or did not come.
+    pub(super) fn refuse_before_head(&mut self, refusal: Refusal, world: &mut World<'_>) {
+        self.log_text.clear();
+        let generation = world.rules.generation;
+        self.outcome = Some(Outcome::begun(world.now, world.time, self.peer.address, generation));
+        self.up.stop();
+        self.refuse(refusal, world);
+    }
+
+    /// Answers instead of forwarding.
+    pub(super) fn decline(&mut self, declined: Declined, world: &mut World<'_>) {
+        match declined {
+            Declined::Refusal(refusal) => self.refuse_with(refusal, None, world),
+            Declined::NotAllowed { allow } => {
+                self.refuse_with(Refusal::MethodNotAllowed, Some(&allow), world)
+            }
+            Declined::Fixed { status, location } => self.answer(status, location.as_deref(), None, world),
+            Declined::OptionsHere => self.answer(204, None, Some(METHODS), world),
+        }
+    }
+
+    /// Answers with a problem, or cuts the response if one has begun.
+    pub(super) fn refuse(&mut self, refusal: Refusal, world: &mut World<'_>) {
+        self.refuse_with(refusal, None, world);
+    }
+
+    fn refuse_with(&mut self, refusal: Refusal, allow: Option<&str>, world: &mut World<'_>) {
+        // An interim response on its way keeps the buffer: too late for an answer of our own.
+        if self.down.has_begun() || self.lanes.writing_downstream {
+            return self.abort(refusal, world.now);
+        }
+        self.release(false, world.buffers);
+        if !self.up.is_complete() {
+            self.up.skip_body(&mut self.request);
+        }
+        let keeps = !refusal.poisons_connection() && self.may_keep(world);
+        let frame = self.frame(keeps, world.date);
+        world.scratch.head.clear();
+        write_refusal(refusal, allow, frame, &mut world.scratch.head);
+        self.say(refusal.status(), refusal.reason(), keeps, world);
+    }
+
+    fn answer(&mut self, status: u16, location: Option<&[u8]>, allow: Option<&str>, world: &mut World<'_>) {
+        self.up.skip_body(&mut self.request);
+        let keeps = self.may_keep(world);
+        let frame = self.frame(keeps, world.date);
+        world.scratch.head.clear();
+        write_fixed(status, location, allow, frame, &mut world.scratch.head);
+        self.say(status, "ok", keeps, world);
+    }
+
+    fn may_keep(&self, world: &World<'_>) -> bool {
+        self.up.persists && self.up.is_complete() && !self.up.client_ended() && !world.draining
+    }
+
+    fn frame<'d>(&self, keeps: bool, date: &'d [u8]) -> AnswerFrame<'d> {
+        let connection: Option<&'static [u8]> = match (keeps, self.up.version) {
+            (false, _) => Some(b"close"),
+            (true, Version::Http10) => Some(b"keep-alive"),
+            (true, Version::Http11) => None,
+        };
+        AnswerFrame { date, connection, head_only: self.up.method == Method::Head }
+    }
+
+    /// Sends the answer in the scratch memory.
+    fn say(&mut self, status: u16, reason: &'static str, keeps: bool, world: &mut World<'_>) {
+        if !self.response.is_present() {
+            let fresh = world.buffers.take_small();
+            world.buffers.give(std::mem::replace(&mut self.response, fresh));
+        }
+        self.response.clear();
+        if !self.response.place_before(&world.scratch.head) {
+            self.finish = Some(Ending::Close);
+            return;
+        }
+        if let Some(outcome) = &mut self.outcome {
+            outcome.status = status;
+            outcome.reason = reason;
+            outcome.refused = true;
+        }
+        self.down.end_with_own_answer(keeps);
+        self.deadline = world.now.after(self.up.body_timeout());
+    }
+}

@@ -1,0 +1,31 @@
+use super::*;
+
+/// Where the table of `tests/http1_chunked.rs` does not look: the state between calls.
+#[test]
+fn nothing_is_searched_twice_and_nothing_taken_early() {
+    let mut decoder = ChunkedDecoder::new(ChunkedOutput::Framed);
+    let mut bytes = b"5;extension".to_vec();
+    assert_eq!(decoder.advance(&mut bytes), Ok(Decoded::default()));
+    assert_eq!(decoder.searched, 11);
+    bytes.extend_from_slice(b"\r\nhel");
+    let decoded = Decoded { taken: 16, produced: 6, content: 3, done: false };
+    assert_eq!(decoder.advance(&mut bytes), Ok(decoded));
+    assert_eq!((decoder.searched, &bytes[..6]), (0, &b"5\r\nhel"[..]));
+    assert_eq!(decoder.discarded, 10);
+
+    let mut bytes = b"lo\r".to_vec();
+    assert_eq!(decoder.advance(&mut bytes), Ok(Decoded { taken: 2, produced: 2, content: 2, done: false }));
+    let mut bytes = b"\r\n0\r\nX-Sum".to_vec();
+    assert_eq!(decoder.advance(&mut bytes), Ok(Decoded { taken: 5, produced: 5, content: 0, done: false }));
+    assert_eq!((decoder.searched, decoder.is_done()), (5, false));
+    let mut bytes = b"X-Sum: 1\r\n\r\nGET".to_vec();
+    assert_eq!(decoder.advance(&mut bytes), Ok(Decoded { taken: 12, produced: 12, content: 0, done: true }));
+    assert!(decoder.is_done());
+    let after = Decoded { done: true, ..Decoded::default() };
+    assert_eq!(decoder.advance(&mut bytes), Ok(after));
+}
+
+#[test]
+fn it_is_small() {
+    assert!(size_of::<ChunkedDecoder>() <= 32);
+}

@@ -1,0 +1,178 @@
+//! What every counter of a [`MetricBlock`] is called and means: the one list that all outputs read.
+
+use super::metric_block::{Durations, MetricBlock};
+
+/// Whether a number may fall.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Grows and falls.
+    Gauge,
+}
+
+/// One number of a worker.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Name in the Prometheus text.
+    pub name: &'static str,
+    /// What it counts, one line.
+    pub help: &'static str,
+    /// Whether it may fall.
+    pub kind: Kind,
+    /// An extra label as `name="value"`; numbers of one name with different labels stand side by side in the list.
+    pub label: &'static str,
+    /// Reads it.
+    pub read: fn(&MetricBlock) -> u64,
+}
+
+/// One duration histogram of a worker.
+#[derive(Clone, Copy, Debug)]
+pub struct Histogram {
+    /// Name in the Prometheus text.
+    pub name: &'static str,
+    /// What it measures, one line.
+    pub help: &'static str,
+    /// Finds it.
+    pub read: fn(&MetricBlock) -> &Durations,
+}
+
+const fn counter(name: &'static str, help: &'static str, read: fn(&MetricBlock) -> u64) -> Metric {
+    Metric { name, help, kind: Kind::Counter, label: "", read }
+}
+
+const fn gauge(name: &'static str, help: &'static str, read: fn(&MetricBlock) -> u64) -> Metric {
+    Metric { name, help, kind: Kind::Gauge, label: "", read }
+}
+
+const fn responses(label: &'static str, read: fn(&MetricBlock) -> u64) -> Metric {
+    let help = "Requests by class of the final status; none: the connection was cut before one was sent.";
+    Metric { name: "ringwall_responses_total", help, kind: Kind::Counter, label, read }
+}
+
+/// All numbers, in the order of output.
+pub const METRICS: &[Metric] = &[
+    counter("ringwall_connections_accepted_total", "Downstream connections accepted.", |block| {
+        block.accepted.get()
+    }),
+    counter(
+        "ringwall_connections_refused_total",
+        "Downstream connections refused because a limit was reached.",
+        |block| block.accept_refused.get(),
+    ),
+    counter("ringwall_accept_failures_total", "Failures of accept itself.", |block| {
+        block.accept_failed.get()
+    }),
+    gauge("ringwall_connections_open", "Downstream connections open.", |block| block.connections_open.get()),
+    gauge("ringwall_connections_cold", "Downstream connections open that hold no buffer.", |block| {
+        block.connections_cold.get()
+    }),
+    responses("class=\"none\"", |block| block.responses[0].get()),
+    responses("class=\"1xx\"", |block| block.responses[1].get()),
+    responses("class=\"2xx\"", |block| block.responses[2].get()),
+    responses("class=\"3xx\"", |block| block.responses[3].get()),
+    responses("class=\"4xx\"", |block| block.responses[4].get()),
+    responses("class=\"5xx\"", |block| block.responses[5].get()),
+    counter("ringwall_refusals_total", "Requests answered by the proxy itself.", |block| block.refused.get()),
+    counter("ringwall_exchanges_cut_total", "Exchanges cut after the response had begun.", |block| {
+        block.cut.get()
+    }),
+    counter("ringwall_downstream_read_bytes_total", "Bytes read from downstream.", |block| {
+        block.downstream_read_bytes.get()
+    }),
+    counter("ringwall_downstream_written_bytes_total", "Bytes written downstream.", |block| {
+        block.downstream_written_bytes.get()
+    }),
+    counter("ringwall_upstream_connections_total", "Upstream connections made.", |block| {
+        block.upstream_connected.get()
+    }),
+    counter("ringwall_upstream_connect_failures_total", "Upstream connections that failed.", |block| {
+        block.upstream_connect_failed.get()
+    }),
+    counter("ringwall_upstream_reuses_total", "Requests sent on a reused upstream connection.", |block| {
+        block.upstream_reused.get()
+    }),
+    counter("ringwall_upstream_retries_total", "Second attempts.", |block| block.upstream_retried.get()),
+    counter(
+        "ringwall_upstream_retired_total",
+        "Idle upstream connections that were closed by the server or sent stray bytes.",
+        |block| block.upstream_retired.get(),
+    ),
+    gauge("ringwall_upstream_idle", "Idle upstream connections.", |block| block.upstream_idle.get()),
+    counter("ringwall_panics_total", "Panics that ended one connection.", |block| block.panics.get()),
+    counter(
+        "ringwall_access_log_dropped_total",
+        "Access-log records dropped because the writer did not keep up.",
+        |block| block.log_dropped.get(),
+    ),
+    counter("ringwall_worker_reloads_total", "Times the worker's rules were replaced.", |block| {
+        block.reloads.get()
+    }),
+];
+
+/// All histograms, in the order of output.
+pub const HISTOGRAMS: &[Histogram] = &[
+    Histogram {
+        name: "ringwall_request_duration_seconds",
+        help: "From the request head's last byte to the response's last byte.",
+        read: |block| &block.request_duration,
+    },
+    Histogram {
+        name: "ringwall_upstream_wait_seconds",
+        help: "From the request head written upstream to the first byte of its response.",
+        read: |block| &block.upstream_wait,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_the_kind_and_stand_together() {
+        let mut seen: Vec<&str> = Vec::new();
+        for metric in METRICS {
+            assert!(metric.name.starts_with("ringwall_"), "{}", metric.name);
+            assert_eq!(metric.kind == Kind::Counter, metric.name.ends_with("_total"), "{}", metric.name);
+            if seen.last() != Some(&metric.name) {
+                assert!(!seen.contains(&metric.name), "{} is split", metric.name);
+                seen.push(metric.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_number_reads_its_own_counter() {
+        let block = MetricBlock::default();
+        let singles = [
+            &block.accepted,
+            &block.accept_refused,
+            &block.accept_failed,
+            &block.connections_open,
+            &block.connections_cold,
+        ];
+        let rest = [
+            &block.refused,
+            &block.cut,
+            &block.downstream_read_bytes,
+            &block.downstream_written_bytes,
+            &block.upstream_connected,
+            &block.upstream_connect_failed,
+            &block.upstream_reused,
+            &block.upstream_retried,
+            &block.upstream_retired,
+            &block.upstream_idle,
+            &block.panics,
+            &block.log_dropped,
+            &block.reloads,
+        ];
+        let all: Vec<_> = singles.into_iter().chain(&block.responses).chain(rest).collect();
+        assert_eq!(all.len(), METRICS.len());
+        for (position, count) in all.iter().enumerate() {
+            count.set(position as u64 + 1);
+        }
+        for (position, metric) in METRICS.iter().enumerate() {
+            assert_eq!((metric.read)(&block), position as u64 + 1, "{} {}", metric.name, metric.label);
+        }
+    }
+}

@@ -1,0 +1,474 @@
+//! Carries out what the exchange of one downstream connection asks for. Decides nothing.
+//!
+//! A connection is *cold* while nobody has sent anything for a while: it holds no buffer and waits for readiness.
+//! It is *warm* from the first byte on, and cools down when it has idled for a moment.
+
+use std::future::{Future, poll_fn};
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use super::access_notes;
+use super::generation::{Assignment, Generation};
+use super::state::Worker;
+use super::upstream_pool::UpstreamConnection;
+use crate::limits::{COOL_DOWN, DIRECT_WRITE_BUSY, DISCARD_BYTES, DRAIN_IDLE_GRACE, TIMEOUT_LINGER};
+use crate::net::clock;
+use crate::net::connection::{ColdConnection, Connection, Transfer, is_called_back};
+use crate::net::deadline::Deadline;
+use crate::net::dialer::{DialFault, dial};
+use crate::policy::exchange::{
+    Action, ConnectFault, ConnectOrder, Ending, Event, Exchange, Peer, Side, World,
+};
+use crate::protocol::moment::Monotonic;
+
+/// Serves a connection from accept to close.
+pub(super) async fn serve(worker: Rc<Worker>, mut cold: ColdConnection, peer: Peer) {
+    let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
+    let deadline = worker.deadlines.enter(waker);
+    loop {
+        deadline.set(clock::monotonic().after(worker.generation().rules.timeouts.idle));
+        worker.metrics.connections_cold.add(1);
+        let goes_on = wait_for_bytes(&worker, &cold, &deadline).await;
+        worker.metrics.connections_cold.subtract(1);
+        if !goes_on {
+            return;
+        }
+        // The warm part is boxed: an idle connection does not pay for the memory of a busy one.
+        let warm = Box::pin(serve_warm(worker.clone(), cold.warm(), peer, &deadline)).await;
+        match warm {
+            Some(cooled) => cold = cooled,
+            None => return,
+        }
+    }
+}
+
+/// False when the connection is to be closed instead.
+async fn wait_for_bytes(worker: &Worker, cold: &ColdConnection, deadline: &Deadline) -> bool {
+    let mut readable = std::pin::pin!(cold.readable());
+    poll_fn(|context| {
+        if let Poll::Ready(outcome) = readable.as_mut().poll(context) {
+            return Poll::Ready(outcome.is_ok());
+        }
+        if let Some(began) = worker.draining.get() {
+            deadline.set(deadline.moment().min(began.after(DRAIN_IDLE_GRACE)));
+        }
+        if worker.cut.get() || deadline.passed(clock::monotonic()) {
+            Poll::Ready(false)
+        } else {
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+async fn serve_warm(
+    worker: Rc<Worker>,
+    connection: Connection,
+    peer: Peer,
+    deadline: &Deadline,
+) -> Option<ColdConnection> {
+    let now = clock::monotonic();
+    let request = worker.buffers.borrow_mut().take_small();
+    let generation = worker.generation();
+    let exchange = Exchange::new(peer, generation.rules.clone(), request, now);
+    let mut driver = Driver {
+        worker,
+        peer,
+        generation,
+        downstream: connection,
+        upstream: None,
+        assignment: None,
+        dialing: None,
+        exchange,
+        deadline,
+        now,
+        idle_since: now,
+        busy: None,
+        cut: false,
+    };
+    let end = poll_fn(|context| driver.poll(context)).await;
+    driver.part(end).await
+}
+
+/// Why the warm part ended.
+enum End {
+    Cooled,
+    Finished(Ending),
+}
+
+type Dialing = Pin<Box<dyn Future<Output = Result<Connection, DialFault>>>>;
+
+/// What looking for completed operations found.
+enum Reaped {
+    Nothing,
+    Something,
+    /// The idle read was called back: the connection can go cold.
+    Cooled,
+}
+
+/// Counts an exchange as under way for as long as it lives.
+struct BusyMark(Rc<Worker>);
+
+impl BusyMark {
+    fn new(worker: Rc<Worker>) -> Self {
+        worker.busy.set(worker.busy.get() + 1);
+        Self(worker)
+    }
+}
+
+impl Drop for BusyMark {
+    fn drop(&mut self) {
+        self.0.busy.set(self.0.busy.get() - 1);
+    }
+}
+
+struct Driver<'d> {
+    worker: Rc<Worker>,
+    peer: Peer,
+    generation: Rc<Generation>,
+    downstream: Connection,
+    upstream: Option<Held>,
+    assignment: Option<Assignment>,
+    dialing: Option<(Dialing, ConnectOrder)>,
+    exchange: Exchange,
+    deadline: &'d Deadline,
+    now: Monotonic,
+    idle_since: Monotonic,
+    busy: Option<BusyMark>,
+    cut: bool,
+}
+
+/// The upstream connection of the exchange under way.
+struct Held {
+    connection: Connection,
+    order: ConnectOrder,
+    retires: Monotonic,
+}
+
+impl Driver<'_> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<End> {
+        self.now = clock::monotonic();
+        self.worker.active.set(self.now);
+        self.look_at_time();
+        loop {
+            if let Some(end) = self.act(context) {
+                return Poll::Ready(end);
+            }
+            match self.reap(context) {
+                Reaped::Nothing => break,
+                Reaped::Cooled => return Poll::Ready(End::Cooled),
+                Reaped::Something => {}
+            }
+        }
+        self.count_busy(self.exchange.is_busy());
+        self.set_deadline();
+        Poll::Pending
+    }
+
+    /// Steps the exchange when its time has passed; calls an idle read back when the connection has cooled.
+    fn look_at_time(&mut self) {
+        if self.worker.cut.get() && !std::mem::replace(&mut self.cut, true) {
+            self.step(Event::Cut);
+        }
+        if self.now >= self.exchange.deadline() {
+            self.step(Event::DeadlinePassed);
+        }
+        let cooled = self.now >= self.idle_since.after(COOL_DOWN) || self.worker.draining.get().is_some();
+        if self.exchange.is_idle() && cooled && self.downstream.is_reading() {
+            self.downstream.call_back_read();
+        }
+    }
+
+    fn set_deadline(&self) {
+        let next = self.exchange.deadline();
+        let idle = self.exchange.is_idle();
+        self.deadline.set(if idle { next.min(self.idle_since.after(COOL_DOWN)) } else { next });
+    }
+
+    /// Does what the exchange asks for until it waits.
+    fn act(&mut self, context: &mut Context<'_>) -> Option<End> {
+        loop {
+            self.note_outcome();
+            let action = self.exchange.next(&mut self.worker.buffers.borrow_mut());
+            match action {
+                Action::Wait => return None,
+                Action::Finish(ending) => return Some(End::Finished(ending)),
+                Action::Read(Side::Downstream) => {
+                    let lent = self.exchange.lend(action);
+                    if self.exchange.is_idle() || self.exchange.is_sent() {
+                        self.downstream.start_callable_read(lent);
+                    } else {
+                        self.downstream.start_read(lent);
+                    }
+                }
+                Action::Read(Side::Upstream) => {
+                    let lent = self.exchange.lend(action);
+                    if let Some(held) = &mut self.upstream {
+                        held.connection.start_read(lent);
+                    }
+                }
+                Action::Write(side) => self.write(side, action),
+                Action::Connect(order) => self.connect(order, context),
+                Action::Release { reusable } => self.release(reusable),
+                Action::EndWriting(Side::Downstream) => self.downstream.shut(Shutdown::Write),
+                Action::EndWriting(Side::Upstream) => {
+                    if let Some(held) = &self.upstream {
+                        held.connection.shut(Shutdown::Write);
+                    }
+                }
+            }
+        }
+    }
+
+    /// With next to nothing else to do there is nothing to batch with: writes at once, without the ring.
+    fn write(&mut self, side: Side, action: Action) {
+        let connection = match (&mut self.upstream, side) {
+            (Some(held), Side::Upstream) => &mut held.connection,
+            _ => &mut self.downstream,
+        };
+        if self.worker.busy.get() <= DIRECT_WRITE_BUSY
+            && let Some(outcome) = connection.write_now(self.exchange.out(side))
+        {
+            let count = outcome.ok();
+            return self.step(Event::Written { side, storage: None, count });
+        }
+        connection.start_write(self.exchange.lend(action));
+    }
+
+    fn connect(&mut self, order: ConnectOrder, context: &mut Context<'_>) {
+        self.assignment = Some(Assignment::new(self.generation.clone(), order.upstream, order.server));
+        self.count_busy(true);
+        if !order.fresh
+            && let Some(idle) = self.take_idle(order, context)
+        {
+            self.upstream = Some(Held { connection: idle.connection, order, retires: idle.retires });
+            return self.step(Event::Connected { reused: true, response: idle.buffer });
+        }
+        match self.generation.address(order.upstream, order.server, self.worker.random()) {
+            Some(address) => {
+                self.exchange.note_connecting(self.now);
+                self.dialing = Some((Box::pin(dial(address, order.limit)), order));
+            }
+            None => self.step(Event::ConnectFailed(ConnectFault::Unresolved)),
+        }
+    }
+
+    fn take_idle(&mut self, order: ConnectOrder, context: &mut Context<'_>) -> Option<UpstreamConnection> {
+        let mut retired = 0;
+        let mut pool = self.generation.pool.borrow_mut();
+        let idle = pool.take(order.upstream, order.server, self.now, context, &mut retired);
+        self.worker.metrics.upstream_retired.add(retired);
+        idle
+    }
+
+    fn dialed(&mut self, order: ConnectOrder, outcome: Result<Connection, DialFault>) {
+        match outcome {
+            Ok(connection) => {
+                self.worker.metrics.upstream_connected.add(1);
+                let age = self.generation.pool.borrow().limits(order.upstream).map(|limits| limits.age);
+                // A tenth more or less, so that connections made together do not end together.
+                let age = age.unwrap_or_default();
+                let jitter = age.mul_f64((self.worker.random() % 2001) as f64 / 10_000.0);
+                let retires = self.now.after(age.mul_f64(0.9) + jitter);
+                let armed = {
+                    let mut buffers = self.worker.buffers.borrow_mut();
+                    UpstreamConnection::arm(connection, retires, Monotonic::NEVER, &mut buffers)
+                };
+                self.upstream = Some(Held { connection: armed.connection, order, retires });
+                self.step(Event::Connected { reused: false, response: armed.buffer });
+            }
+            Err(fault) => {
+                self.worker.metrics.upstream_connect_failed.add(1);
+                let jitter = self.worker.random();
+                self.generation.note_failure(order.upstream, order.server, self.now, jitter);
+                self.assignment = None;
+                self.step(Event::ConnectFailed(match fault {
+                    DialFault::Refused => ConnectFault::Refused,
+                    DialFault::TimedOut => ConnectFault::TimedOut,
+                    DialFault::Exhausted => ConnectFault::Exhausted,
+                }));
+            }
+        }
+    }
+
+    fn release(&mut self, reusable: bool) {
+        self.assignment = None;
+        let Some(held) = self.upstream.take() else { return };
+        if !reusable || self.now >= held.retires || self.worker.draining.get().is_some() {
+            return;
+        }
+        let mut pool = self.generation.pool.borrow_mut();
+        let Some(limits) = pool.limits(held.order.upstream) else { return };
+        let expires = self.now.after(self.exchange.upstream_idle_limit(limits.idle_timeout));
+        let armed = UpstreamConnection::arm(
+            held.connection,
+            held.retires,
+            expires,
+            &mut self.worker.buffers.borrow_mut(),
+        );
+        if let Some(waker) = self.worker.keeper.borrow().as_ref() {
+            pool.put(held.order.upstream, held.order.server, armed, &mut Context::from_waker(waker));
+        }
+    }
+
+    /// Takes in what has completed.
+    fn reap(&mut self, context: &mut Context<'_>) -> Reaped {
+        let mut something = false;
+        if let Some((dialing, order)) = &mut self.dialing
+            && let Poll::Ready(outcome) = dialing.as_mut().poll(context)
+        {
+            let order = *order;
+            self.dialing = None;
+            self.dialed(order, outcome);
+            something = true;
+        }
+        // Writes first: polling is what puts an operation into the ring, and the answer should leave before more
+        // is read.
+        if self.upstream.as_ref().is_some_and(|held| held.connection.is_writing())
+            && let Some(transfer) =
+                poll_ready(self.upstream.as_mut().map(|held| held.connection.poll_write(context)))
+        {
+            self.written(Side::Upstream, transfer);
+            something = true;
+        }
+        if self.downstream.is_writing()
+            && let Poll::Ready(transfer) = self.downstream.poll_write(context)
+        {
+            self.written(Side::Downstream, transfer);
+            something = true;
+        }
+        if self.upstream.as_ref().is_some_and(|held| held.connection.is_reading())
+            && let Some(transfer) =
+                poll_ready(self.upstream.as_mut().map(|held| held.connection.poll_read(context)))
+        {
+            let count = transfer.result.ok();
+            self.step(Event::Read { side: Side::Upstream, storage: transfer.storage, count });
+            something = true;
+        }
+        if self.downstream.is_reading()
+            && let Poll::Ready(transfer) = self.downstream.poll_read(context)
+        {
+            if matches!(&transfer.result, Err(error) if is_called_back(error)) {
+                return self.called_back(transfer);
+            }
+            let count = transfer.result.ok();
+            self.worker.metrics.downstream_read_bytes.add(count.unwrap_or(0) as u64);
+            self.idle_since = self.now;
+            self.step(Event::Read { side: Side::Downstream, storage: transfer.storage, count });
+            something = true;
+        }
+        if something { Reaped::Something } else { Reaped::Nothing }
+    }
+
+    /// An idle read ended because it was asked to: no byte came.
+    fn called_back(&mut self, transfer: Transfer) -> Reaped {
+        self.exchange.read_called_back(transfer.storage);
+        if self.exchange.is_idle() { Reaped::Cooled } else { Reaped::Something }
+    }
+
+    fn written(&mut self, side: Side, transfer: Transfer) {
+        self.step(Event::Written { side, storage: Some(transfer.storage), count: transfer.result.ok() });
+    }
+
+    fn step(&mut self, event: Event) {
+        if !self.exchange.is_busy() {
+            self.generation = self.worker.generation();
+        }
+        let worker = &*self.worker;
+        let (generation, now) = (&self.generation, self.now);
+        let wall = worker.wall_time();
+        let mut world = World {
+            now,
+            time: wall.at(now),
+            date: &wall.text,
+            rules: &generation.rules,
+            buffers: &mut worker.buffers.borrow_mut(),
+            scratch: &mut worker.scratch.borrow_mut(),
+            choose: &mut |upstream, key, exclude| generation.choose(upstream, key, exclude, now),
+            random: &mut || worker.random(),
+            draining: worker.draining.get().is_some(),
+        };
+        self.exchange.step(event, &mut world);
+    }
+
+    fn note_outcome(&mut self) {
+        let Some(outcome) = self.exchange.take_outcome() else { return };
+        self.idle_since = self.now;
+        if let Some((upstream, server)) = outcome.server {
+            if outcome.answered.is_some() && !outcome.refused && !outcome.cut {
+                self.generation.note_success(upstream, server);
+            } else if outcome.blames_server() {
+                self.generation.note_failure(upstream, server, self.now, self.worker.random());
+            }
+        }
+        self.worker.metrics.downstream_written_bytes.add(outcome.response_bytes);
+        access_notes::note(&self.worker, self.peer, &outcome, self.exchange.log_text());
+    }
+
+    fn count_busy(&mut self, busy: bool) {
+        if self.busy.is_some() != busy {
+            self.busy = busy.then(|| BusyMark::new(self.worker.clone()));
+        }
+    }
+
+    /// Gives back what the warm part held and ends the connection the way that was decided.
+    async fn part(mut self, end: End) -> Option<ColdConnection> {
+        self.note_outcome();
+        let Self { worker, downstream, exchange, deadline, .. } = self;
+        exchange.dissolve(&mut worker.buffers.borrow_mut());
+        match end {
+            End::Cooled => downstream.cool(),
+            End::Finished(Ending::Close) => None,
+            End::Finished(Ending::Reset) => {
+                downstream.reset();
+                None
+            }
+            End::Finished(Ending::Linger) => {
+                linger(&worker, downstream, deadline).await;
+                None
+            }
+        }
+    }
+}
+
+/// The outcome, if there is one.
+fn poll_ready(polled: Option<Poll<Transfer>>) -> Option<Transfer> {
+    match polled {
+        Some(Poll::Ready(transfer)) => Some(transfer),
+        _ => None,
+    }
+}
+
+/// Ends our direction, then reads and discards for a moment: a close with unread bytes would be a reset, and could
+/// take the answer away from the client before it has read it.
+async fn linger(worker: &Worker, mut connection: Connection, deadline: &Deadline) {
+    connection.shut(Shutdown::Write);
+    let due = clock::monotonic().after(TIMEOUT_LINGER);
+    deadline.set(due);
+    let mut discarded = 0_u64;
+    let mut scrap = vec![0; 4096].into_boxed_slice();
+    poll_fn(|context| {
+        loop {
+            if !connection.is_reading() {
+                let length = scrap.len();
+                connection.start_read((std::mem::take(&mut scrap), 0, length));
+            }
+            match connection.poll_read(context) {
+                Poll::Pending => break,
+                Poll::Ready(transfer) => {
+                    let count = transfer.result.unwrap_or(0);
+                    scrap = if transfer.storage.is_empty() { vec![0; 4096].into() } else { transfer.storage };
+                    discarded += count as u64;
+                    if count == 0 || discarded > DISCARD_BYTES {
+                        return Poll::Ready(());
+                    }
+                }
+            }
+        }
+        let over = worker.cut.get() || deadline.passed(clock::monotonic());
+        if over { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}

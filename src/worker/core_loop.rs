@@ -1,0 +1,264 @@
+//! The life of a worker thread: from pinning to the last drained connection.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::busy_poll;
+use super::connection_driver::serve;
+use super::generation::Generation;
+use super::mailbox::{Inbox, Order};
+use super::panic_guard::{Finished, PanicGuard};
+use super::state::Worker;
+use crate::limits::{ACCEPT_REST, ACCEPTS_PER_TURN, DEADLINE_TICK};
+use crate::net::connection::ColdConnection;
+use crate::net::doorbell::Doorbell;
+use crate::net::listener::Listener;
+use crate::net::ring::{self, RingFault};
+use crate::net::{clock, entropy};
+use crate::policy::exchange::Peer;
+use crate::policy::ruleset::{ListenerId, Ruleset};
+use crate::policy::upstream_health::UpstreamView;
+use crate::protocol::moment::Monotonic;
+use crate::telemetry::log_channel::LogSink;
+use crate::telemetry::metric_block::MetricBlock;
+
+/// Everything a worker is born with.
+pub struct WorkerSettings {
+    /// Position among the workers, from 0.
+    pub index: usize,
+    /// The CPU it is pinned to.
+    pub cpu: usize,
+    /// How long it spins before it sleeps.
+    pub busy_poll: Duration,
+    /// What it judges by until told otherwise.
+    pub ruleset: Arc<Ruleset>,
+    /// What is known of the servers so far.
+    pub view: Arc<UpstreamView>,
+    /// Its counters; they outlive it.
+    pub metrics: Arc<MetricBlock>,
+    /// Where its access records go.
+    pub log: LogSink,
+    /// What the control thread asks of it.
+    pub inbox: Inbox,
+    /// How many workers there are.
+    pub workers: usize,
+    /// To be called once, when every listener accepts.
+    pub ready: Box<dyn FnOnce() + Send>,
+}
+
+/// Why a worker ended.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerFault {
+    /// There is no io_uring to be had.
+    #[error(transparent)]
+    Ring(#[from] RingFault),
+    /// A listener's address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// Anything else, a panic among it.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Runs a worker on the calling thread until it is drained.
+pub fn run_worker(settings: WorkerSettings) -> Result<(), WorkerFault> {
+    let cpu = settings.cpu;
+    ring::pin(cpu).map_err(|error| WorkerFault::Other(format!("cannot run on CPU {cpu}: {error}")))?;
+    ring::run(live(settings))?
+}
+
+async fn live(settings: WorkerSettings) -> Result<(), WorkerFault> {
+    let other = |error: io::Error| WorkerFault::Other(error.to_string());
+    let seed = entropy::seed().map_err(other)?;
+    let listeners = bind(&settings.ruleset)?;
+    let connections = settings.ruleset.limits.connections;
+    let generation = Generation::new(settings.ruleset, settings.view, seed);
+    let worker = Rc::new(Worker::new(generation, settings.metrics, settings.log, seed, settings.workers));
+    worker.limit_connections(connections);
+    let doorbell = Doorbell::new(settings.inbox.doorbell.try_clone().map_err(other)?).map_err(other)?;
+    monoio::spawn(tick(worker.clone()));
+    monoio::spawn(keep_pool(worker.clone()));
+    monoio::spawn(obey(worker.clone(), settings.inbox, doorbell));
+    if !settings.busy_poll.is_zero() {
+        monoio::spawn(busy_poll::spin(worker.clone(), settings.busy_poll));
+    }
+    for (id, listener) in listeners {
+        monoio::spawn(accept(worker.clone(), listener, id));
+    }
+    (settings.ready)();
+    drained(&worker).await;
+    worker.flush_log();
+    Ok(())
+}
+
+fn bind(ruleset: &Ruleset) -> Result<Vec<(ListenerId, Listener)>, WorkerFault> {
+    let listen = |(position, listener): (usize, &crate::policy::ruleset::Listener)| {
+        let bound = Listener::bind(listener.address)
+            .map_err(|source| WorkerFault::Listen { address: listener.address, source })?;
+        Ok((ListenerId(position as u16), bound))
+    };
+    ruleset.listeners.iter().enumerate().map(listen).collect()
+}
+
+/// Returns when the drain is over: no connection left, or the deadline passed and the rest cut.
+async fn drained(worker: &Rc<Worker>) {
+    poll_fn(|context| {
+        *worker.ended.borrow_mut() = Some(context.waker().clone());
+        let over =
+            worker.draining.get().is_some() && worker.listening.get() == 0 && worker.connections.get() == 0;
+        if over { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+/// Takes in connections until the drain begins, and then those that already wait.
+async fn accept(worker: Rc<Worker>, listener: Listener, id: ListenerId) {
+    worker.listening.set(worker.listening.get() + 1);
+    let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
+    worker.acceptors.borrow_mut().push(waker);
+    while until_drain(&worker, listener.somebody_waits()).await {
+        for _ in 0..ACCEPTS_PER_TURN {
+            match listener.accept() {
+                Ok(Some((connection, address))) => {
+                    welcome(&worker, connection, Peer { listener: id, address })
+                }
+                Ok(None) => break,
+                Err(error) if is_transient(&error) => {}
+                Err(_) => {
+                    worker.metrics.accept_failed.add(1);
+                    monoio::time::sleep(ACCEPT_REST).await;
+                    break;
+                }
+            }
+        }
+    }
+    while let Ok(Some((connection, address))) = listener.accept() {
+        welcome(&worker, connection, Peer { listener: id, address });
+    }
+    drop(listener);
+    worker.listening.set(worker.listening.get() - 1);
+    worker.wake(&worker.ended);
+}
+
+/// False when the drain begins before `ready` is.
+async fn until_drain(worker: &Worker, ready: impl Future) -> bool {
+    let mut ready = std::pin::pin!(ready);
+    poll_fn(|context| {
+        if worker.draining.get().is_some() {
+            return Poll::Ready(false);
+        }
+        ready.as_mut().poll(context).map(|_| true)
+    })
+    .await
+}
+
+/// The connection was gone before it was accepted: nothing is wrong here.
+fn is_transient(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    )
+}
+
+fn welcome(worker: &Rc<Worker>, connection: ColdConnection, peer: Peer) {
+    worker.metrics.accepted.add(1);
+    if worker.connections.get() >= worker.connections_max.get() {
+        worker.metrics.accept_refused.add(1);
+        return;
+    }
+    worker.connections.set(worker.connections.get() + 1);
+    worker.metrics.connections_open.add(1);
+    let served = PanicGuard::new(serve(worker.clone(), connection, peer));
+    let worker = worker.clone();
+    monoio::spawn(async move {
+        if served.await == Finished::Panicked {
+            worker.metrics.panics.add(1);
+        }
+        worker.connections.set(worker.connections.get() - 1);
+        worker.metrics.connections_open.subtract(1);
+        if worker.draining.get().is_some() {
+            worker.wake(&worker.ended);
+        }
+    });
+}
+
+/// Looks at deadlines, the wall clock and the log a few times a second.
+async fn tick(worker: Rc<Worker>) {
+    loop {
+        monoio::time::sleep(DEADLINE_TICK).await;
+        worker.tick();
+        worker.wake(&worker.keeper);
+    }
+}
+
+/// Drops idle upstream connections that ended, as soon as they do, or expired.
+async fn keep_pool(worker: Rc<Worker>) {
+    poll_fn(|context: &mut Context<'_>| {
+        if worker.keeper.borrow().is_none() {
+            *worker.keeper.borrow_mut() = Some(context.waker().clone());
+        }
+        let generation = worker.generation();
+        let mut pool = generation.pool.borrow_mut();
+        if worker.draining.get().is_some() {
+            pool.clear();
+        }
+        let retired = pool.sweep(clock::monotonic(), context);
+        worker.metrics.upstream_retired.add(retired);
+        worker.metrics.upstream_idle.set(pool.len() as u64);
+        Poll::<()>::Pending
+    })
+    .await;
+}
+
+/// Carries out what the control thread asks for.
+async fn obey(worker: Rc<Worker>, inbox: Inbox, mut doorbell: Doorbell) {
+    let deadline = Rc::new(RefCell::new(None));
+    loop {
+        while let Ok(order) = inbox.orders.try_recv() {
+            match order {
+                Order::Apply(ruleset, view) => {
+                    worker.limit_connections(ruleset.limits.connections);
+                    worker.replace_generation(Generation::new(ruleset, view, worker.random()));
+                }
+                Order::View(view) => worker.generation().set_view(view),
+                Order::Drain { deadline: moment } => {
+                    if deadline.borrow_mut().replace(moment).is_none() {
+                        begin_drain(&worker, moment);
+                    }
+                }
+            }
+        }
+        if !doorbell.rung().await {
+            // The control thread is gone: finish what runs.
+            begin_drain(&worker, clock::monotonic());
+            return;
+        }
+    }
+}
+
+fn begin_drain(worker: &Rc<Worker>, deadline: Monotonic) {
+    if worker.draining.get().is_none() {
+        worker.draining.set(Some(clock::monotonic()));
+        worker.acceptors.borrow_mut().drain(..).for_each(std::task::Waker::wake);
+        worker.deadlines.wake_all();
+        worker.wake(&worker.keeper);
+        worker.wake(&worker.ended);
+    }
+    let worker = worker.clone();
+    monoio::spawn(async move {
+        monoio::time::sleep(deadline.since(clock::monotonic())).await;
+        worker.cut.set(true);
+        worker.deadlines.wake_all();
+    });
+}

@@ -1,0 +1,106 @@
+//! What one configuration brings with it on this worker: the rules, the choice among servers, what is known of
+//! their health, and idle connections to them. A reload makes a new one; running exchanges end under the old.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::upstream_pool::UpstreamPool;
+use crate::policy::ruleset::{Rules, Ruleset, UpstreamId};
+use crate::policy::upstream_choice::Chooser;
+use crate::policy::upstream_health::{PassiveHealth, UpstreamView};
+use crate::protocol::moment::Monotonic;
+
+/// One configuration at work.
+pub(super) struct Generation {
+    pub(super) rules: Rules,
+    pub(super) pool: RefCell<UpstreamPool>,
+    view: RefCell<Arc<UpstreamView>>,
+    chooser: RefCell<Chooser>,
+    passive: RefCell<PassiveHealth>,
+}
+
+impl Generation {
+    pub(super) fn new(ruleset: Arc<Ruleset>, view: Arc<UpstreamView>, seed: u64) -> Self {
+        let upstreams = &ruleset.upstreams;
+        Self {
+            pool: RefCell::new(UpstreamPool::new(upstreams)),
+            view: RefCell::new(view),
+            chooser: RefCell::new(Chooser::new(upstreams, seed)),
+            passive: RefCell::new(PassiveHealth::new(upstreams)),
+            rules: Rules::new(ruleset),
+        }
+    }
+
+    /// Takes over the idle connections of `older` to servers that both know.
+    pub(super) fn inherit(&self, older: &Self) {
+        let servers = |rules: &Rules| -> Vec<Vec<(String, u16)>> {
+            let of = |upstream: &crate::policy::ruleset::Upstream| {
+                upstream.servers.iter().map(|server| (server.host.clone(), server.port)).collect()
+            };
+            rules.upstreams.iter().map(of).collect()
+        };
+        self.pool.borrow_mut().inherit(
+            &servers(&self.rules),
+            &mut older.pool.borrow_mut(),
+            &servers(&older.rules),
+        );
+    }
+
+    pub(super) fn set_view(&self, view: Arc<UpstreamView>) {
+        *self.view.borrow_mut() = view;
+    }
+
+    /// The server for the next request to `upstream`.
+    pub(super) fn choose(
+        &self,
+        upstream: UpstreamId,
+        key: u64,
+        exclude: Option<u16>,
+        now: Monotonic,
+    ) -> Option<u16> {
+        let view = self.view.borrow();
+        let mut passive = self.passive.borrow_mut();
+        let admits = |server| passive.admits(&view, upstream, server, now);
+        let chosen = self.chooser.borrow_mut().choose(upstream, admits, key, exclude)?;
+        passive.note_chosen(upstream, chosen, now);
+        Some(chosen)
+    }
+
+    /// One of the server's addresses; `turn` makes successive calls take successive ones.
+    pub(super) fn address(&self, upstream: UpstreamId, server: u16, turn: u64) -> Option<SocketAddr> {
+        let view = self.view.borrow();
+        let addresses = &view.server(upstream, server)?.addresses;
+        let position = turn.checked_rem(addresses.len() as u64)?;
+        addresses.get(position as usize).copied()
+    }
+
+    pub(super) fn note_success(&self, upstream: UpstreamId, server: u16) {
+        self.passive.borrow_mut().note_success(upstream, server);
+    }
+
+    pub(super) fn note_failure(&self, upstream: UpstreamId, server: u16, now: Monotonic, jitter: u64) {
+        self.passive.borrow_mut().note_failure(upstream, server, now, jitter);
+    }
+}
+
+/// Counts a request as under way at a server for as long as it lives.
+pub(super) struct Assignment {
+    generation: Rc<Generation>,
+    upstream: UpstreamId,
+    server: u16,
+}
+
+impl Assignment {
+    pub(super) fn new(generation: Rc<Generation>, upstream: UpstreamId, server: u16) -> Self {
+        generation.chooser.borrow_mut().begin(upstream, server);
+        Self { generation, upstream, server }
+    }
+}
+
+impl Drop for Assignment {
+    fn drop(&mut self) {
+        self.generation.chooser.borrow_mut().finish(self.upstream, self.server);
+    }
+}

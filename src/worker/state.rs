@@ -1,0 +1,186 @@
+//! What the tasks of one worker share: cells of one thread, never locked.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::generation::Generation;
+use crate::net::clock;
+use crate::net::deadline::DeadlineTable;
+use crate::policy::exchange::Scratch;
+use crate::protocol::moment::{Monotonic, UnixMicros};
+use crate::protocol::wire_buffer::BufferPool;
+use crate::telemetry::access_record::LogBatch;
+use crate::telemetry::log_channel::LogSink;
+use crate::telemetry::metric_block::MetricBlock;
+
+/// A worker's state.
+pub(super) struct Worker {
+    pub(super) metrics: Arc<MetricBlock>,
+    workers: usize,
+    pub(super) buffers: RefCell<BufferPool>,
+    pub(super) scratch: RefCell<Scratch>,
+    pub(super) deadlines: Rc<DeadlineTable>,
+    /// Downstream connections open.
+    pub(super) connections: Cell<usize>,
+    /// Downstream connections allowed.
+    pub(super) connections_max: Cell<usize>,
+    /// Listeners still accepting.
+    pub(super) listening: Cell<usize>,
+    /// Wakes the accepting tasks.
+    pub(super) acceptors: RefCell<Vec<Waker>>,
+    /// Exchanges under way.
+    pub(super) busy: Cell<usize>,
+    /// When the drain began.
+    pub(super) draining: Cell<Option<Monotonic>>,
+    /// The drain deadline has passed.
+    pub(super) cut: Cell<bool>,
+    /// When an exchange last moved.
+    pub(super) active: Cell<Monotonic>,
+    /// Wakes whoever waits for the last connection to end.
+    pub(super) ended: RefCell<Option<Waker>>,
+    /// Wakes the task that looks after idle upstream connections.
+    pub(super) keeper: RefCell<Option<Waker>>,
+    generation: RefCell<Rc<Generation>>,
+    log: LogSink,
+    batch: RefCell<LogBatch>,
+    random: Cell<u64>,
+    date: Cell<WallTime>,
+}
+
+/// The wall clock as of the last tick.
+#[derive(Clone, Copy)]
+pub(super) struct WallTime {
+    monotonic: Monotonic,
+    unix: UnixMicros,
+    /// As an IMF-fixdate (RFC 9110 section 5.6.7).
+    pub(super) text: [u8; 29],
+}
+
+impl Worker {
+    pub(super) fn new(
+        generation: Generation,
+        metrics: Arc<MetricBlock>,
+        log: LogSink,
+        seed: u64,
+        workers: usize,
+    ) -> Self {
+        Self {
+            workers,
+            metrics,
+            buffers: RefCell::default(),
+            scratch: RefCell::default(),
+            deadlines: Rc::default(),
+            connections: Cell::new(0),
+            connections_max: Cell::new(usize::MAX),
+            listening: Cell::new(0),
+            acceptors: RefCell::default(),
+            busy: Cell::new(0),
+            draining: Cell::new(None),
+            cut: Cell::new(false),
+            active: Cell::new(clock::monotonic()),
+            ended: RefCell::new(None),
+            keeper: RefCell::new(None),
+            generation: RefCell::new(Rc::new(generation)),
+            batch: RefCell::new(log.take()),
+            log,
+            random: Cell::new(seed | 1),
+            date: Cell::new(WallTime::now()),
+        }
+    }
+
+    /// The configuration new requests are judged by.
+    #[inline]
+    pub(super) fn generation(&self) -> Rc<Generation> {
+        self.generation.borrow().clone()
+    }
+
+    /// Puts a new configuration in the place of the old, with the connections both know.
+    pub(super) fn replace_generation(&self, new: Generation) {
+        new.inherit(&self.generation());
+        *self.generation.borrow_mut() = Rc::new(new);
+        self.metrics.reloads.add(1);
+        self.wake(&self.keeper);
+    }
+
+    /// A number that nobody guesses by accident: xorshift64*, for trace ids and jitter.
+    #[inline]
+    pub(super) fn random(&self) -> u64 {
+        let mut state = self.random.get();
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        self.random.set(state);
+        state.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    /// The wall clock.
+    #[inline]
+    pub(super) fn wall_time(&self) -> WallTime {
+        self.date.get()
+    }
+
+    /// Sets this worker's share of the connections the whole process may have.
+    pub(super) fn limit_connections(&self, process: usize) {
+        self.connections_max.set(process.div_ceil(self.workers.max(1)));
+    }
+
+    /// What is due a few times a second.
+    pub(super) fn tick(&self) {
+        self.date.set(WallTime::now());
+        self.deadlines.tick(self.date.get().monotonic);
+        self.flush_log();
+    }
+
+    /// Lets `write` add one record to the log, if there is one.
+    #[inline]
+    pub(super) fn log(&self, write: impl FnOnce(&mut LogBatch)) {
+        if !self.log.is_on() {
+            return;
+        }
+        let mut batch = self.batch.borrow_mut();
+        write(&mut batch);
+        if batch.is_full() {
+            let full = std::mem::replace(&mut *batch, self.log.take());
+            self.metrics.log_dropped.add(self.log.hand_over(full) as u64);
+        }
+    }
+
+    /// Hands over what was logged so far.
+    pub(super) fn flush_log(&self) {
+        let mut batch = self.batch.borrow_mut();
+        if !batch.records.is_empty() {
+            let full = std::mem::replace(&mut *batch, self.log.take());
+            self.metrics.log_dropped.add(self.log.hand_over(full) as u64);
+        }
+    }
+
+    /// Wakes a task that waits in `place`.
+    pub(super) fn wake(&self, place: &RefCell<Option<Waker>>) {
+        if let Some(waker) = place.borrow().as_ref() {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+impl WallTime {
+    fn now() -> Self {
+        let unix = clock::unix_micros();
+        let mut text = [b' '; 29];
+        let date = httpdate::HttpDate::from(
+            std::time::UNIX_EPOCH + std::time::Duration::from_secs(unix.0 / 1_000_000),
+        )
+        .to_string();
+        if let Ok(bytes) = date.as_bytes().try_into() {
+            text = bytes;
+        }
+        Self { monotonic: clock::monotonic(), unix, text }
+    }
+
+    /// The wall clock's reading at `moment`.
+    #[inline]
+    pub(super) fn at(&self, moment: Monotonic) -> UnixMicros {
+        UnixMicros(self.unix.0 + moment.since(self.monotonic).as_micros() as u64)
+    }
+}

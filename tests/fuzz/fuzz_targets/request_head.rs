@@ -1,0 +1,5 @@
+//! Runs `ringwall::fuzzing::request_head` under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ringwall::fuzzing::request_head(data));
