@@ -181,7 +181,7 @@ impl WatchedServer {
         new.lookup = old.lookup;
         new.addresses.replace(old.addresses.read().to_vec());
         if *checked && upstream.health.is_some() {
-            new.state = old.state.clone();
+            new.state = old.state;
             new.verdict = old.verdict;
             new.failure.clone_from(&old.failure);
         }
