@@ -1,8 +1,20 @@
 //! The manual, chapter by chapter. No code.
 //!
+//! - [`architecture`]: the parts, what may know what, and the way of a request
+//! - [`decisions`]: what was decided, and what was weighed against it
 //! - [`defaults`]: what holds where the configuration says nothing, and why
 //! - [`lexicon`]: one word for each thing
 //! - [`threat_model`]: what is protected, against whom, and what is not
+//! - [`changelog`]: what changed for users
+
+#[doc = include_str!("architecture.md")]
+pub mod architecture {}
+
+#[doc = include_str!("changelog.md")]
+pub mod changelog {}
+
+#[doc = include_str!("decisions.md")]
+pub mod decisions {}
 
 #[doc = include_str!("defaults.md")]
 pub mod defaults {}
