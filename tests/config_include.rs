@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use ringwall::config::{self, AccessLog, ConfigError, Loaded};
+use ringwall::config::{self, ConfigError, Loaded};
+use ringwall::control::settings::AccessLog;
 
 const LISTENER: &str = "[[listener]]\nname = 'public'\naddress = '127.0.0.1:8443'\n";
 const UPSTREAM: &str = "[upstream.a]\nservers = 'http://a'\n";

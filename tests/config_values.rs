@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ringwall::config::{self, AccessLog, LogFormat, Settings};
+use ringwall::config;
+use ringwall::control::settings::{AccessLog, LogFormat, Settings};
 use ringwall::limits;
 use ringwall::policy::access_rule::AccessRule;
 use ringwall::policy::path_rules::{HostPattern, PathPattern};

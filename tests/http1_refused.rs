@@ -113,6 +113,7 @@ fn request_lines() {
         ("HTTP/1.10", "GET / HTTP/1.10", Version),
         ("HTTP/01.1", "GET / HTTP/01.1", Version),
         ("lower case version", "GET / http/1.1", Version),
+        ("HTTP/2.0 after the longest method", "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEF / HTTP/2.0", Version),
         ("another protocol", "GET / ICY/1.1", Version),
         ("two spaces before the version", "GET /  HTTP/1.1", Version),
         ("space after the version", "GET / HTTP/1.1 ", Version),

@@ -1,7 +1,7 @@
 //! `cargo bench --bench versus`: ringwall beside nginx, HAProxy, Envoy, Pingora and the io_uring floor, under the same
 //! load on the same CPU. What the figures mean and how they are kept fair: `README.md` in this directory.
 
-#![expect(clippy::disallowed_methods, reason = "a program of its own, outside the product: it measures time")]
+#![expect(clippy::disallowed_methods, reason = "a measuring program reads clocks and starts threads")]
 
 mod event_loop;
 mod generator_check;

@@ -83,7 +83,6 @@ fn load(file: &Path) -> Result<Loaded, Vec<ConfigError>> {
 }
 
 /// The variables that concern us. One that is not UTF-8 is refused rather than overlooked.
-#[allow(clippy::disallowed_methods, reason = "the environment is read here and nowhere else")]
 fn environment() -> Result<Vec<(String, String)>, Vec<ConfigError>> {
     let mut variables = Vec::new();
     let mut errors = Vec::new();

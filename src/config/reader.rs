@@ -28,7 +28,7 @@ pub(super) struct Section<'t> {
 /// One value with the name it goes by.
 #[derive(Clone)]
 pub(super) struct Field<'t> {
-    /// As messages call it: ```address` in [admin]``.
+    /// As messages call it: the key and its table.
     label: String,
     /// Dotted.
     pub(super) path: String,

@@ -373,8 +373,12 @@ impl Process {
         match change {
             Change::None => {}
             Change::Notice(message) => journal::warn(message),
-            Change::View(message) => {
-                journal::info(message);
+            Change::View { message, worse } => {
+                if worse {
+                    journal::warn(message);
+                } else {
+                    journal::info(message);
+                }
                 if let Some(force) = &mut self.force {
                     let due = force.view_given.after(limits::VIEW_INTERVAL).max(now);
                     force.view_due.get_or_insert(due);

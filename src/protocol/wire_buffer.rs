@@ -4,8 +4,8 @@
 //! |  room  | out: to be written | gap | unread: not yet looked at | free | tail room |
 //! 0     out.start            out.end  unread.start      unread.end    limit       total
 //! ```
-//! During an io_uring operation the kernel owns the storage: [`WireBuffer::lend`] gives it away and
-//! [`WireBuffer::restore`] puts it back. While it is away the buffer looks empty and takes no writes.
+//! During an io_uring operation the kernel owns the storage: [`WireBuffer::lend_for_read`] and
+//! [`WireBuffer::lend_for_write`] give it away, [`WireBuffer::restore`] puts it back. While it is away the buffer looks empty and takes no writes.
 //! What the bytes mean is the business of `http1` and of the exchange.
 
 use crate::limits::{BUFFER_ALIGNMENT, BUFFER_LARGE_BYTES, BUFFER_SMALL_BYTES, HEAD_ROOM, TAIL_ROOM};

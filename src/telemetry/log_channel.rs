@@ -24,7 +24,7 @@ pub enum LogMessage {
     Nudge,
 }
 
-/// The control side's end: hands out sinks, and closes the channel when it and all sinks are gone.
+/// The control side's end: hands out sinks. The channel closes when it and all sinks are gone.
 #[derive(Debug)]
 pub struct LogHub {
     full: SyncSender<LogMessage>,

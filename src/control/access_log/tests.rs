@@ -53,8 +53,9 @@ fn records_of_all_workers_are_written_before_the_end() {
         log(&first, status, 1);
         log(&second, status + 100, 1);
     }
-    drop((first, second));
+    // The sinks are still there: the end waits for what was handed over, not for those who did.
     assert!(writer.finish(LONG));
+    drop((first, second));
     let lines = scratch.lines();
     assert_eq!(lines.len(), 100);
     for worker in 0..2 {

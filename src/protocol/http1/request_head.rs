@@ -160,7 +160,7 @@ fn parse_whole<const FIELDS: usize>(
     if !is_strict {
         return Ok(None);
     }
-    fields.fill(head, request.headers);
+    fields.extend(head, request.headers);
     Ok(Some(RequestHead {
         method: Method::of(method.as_bytes()),
         method_name: Span::locate(head, method.as_bytes()),
