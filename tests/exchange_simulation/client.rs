@@ -7,27 +7,27 @@ use super::server::Records;
 
 /// One request, known by its tag.
 #[derive(Clone, Debug)]
-pub struct Request {
-    pub tag: usize,
-    pub message: Message,
-    pub wire: Vec<u8>,
+pub(crate) struct Request {
+    pub(crate) tag: usize,
+    pub(crate) message: Message,
+    pub(crate) wire: Vec<u8>,
     head_length: usize,
     expects: bool,
-    pub upgrades: bool,
-    /// Must be refused with 400.
-    pub malformed: bool,
+    pub(crate) upgrades: bool,
+    /// Must not reach a server whole.
+    pub(crate) malformed: bool,
 }
 
 /// How a connection ended as its client saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     Clean,
     Reset,
 }
 
 #[derive(Debug)]
-pub struct Client {
-    pub requests: Vec<Request>,
+pub(crate) struct Client {
+    pub(crate) requests: Vec<Request>,
     position: (usize, usize),
     pipelines: bool,
     drips: bool,
@@ -40,26 +40,26 @@ pub struct Client {
     sent: usize,
     received: Vec<u8>,
     read: usize,
-    pub answers: usize,
+    pub(crate) answers: usize,
     continued: bool,
-    pub tunnel: bool,
+    pub(crate) tunnel: bool,
     tunnel_sent: usize,
-    pub end: Option<End>,
+    pub(crate) end: Option<End>,
     closed: bool,
 }
 
 /// What both ends of tunnel number `tag` say.
-pub fn tunnel_bytes(tag: usize) -> Vec<u8> {
+pub(crate) fn tunnel_bytes(tag: usize) -> Vec<u8> {
     body(tag, 2_000 + tag % 7)
 }
 
 /// A body that no other tag has.
-pub fn body(tag: usize, length: usize) -> Vec<u8> {
+pub(crate) fn body(tag: usize, length: usize) -> Vec<u8> {
     (0..length).map(|at| b'a' + ((at * 7 + tag * 11 + at / 26) % 26) as u8).collect()
 }
 
 impl Client {
-    pub fn new(chance: &mut Chance, first_tag: usize, calm: bool) -> Self {
+    pub(crate) fn new(chance: &mut Chance, first_tag: usize, calm: bool) -> Self {
         let count = chance.within(1..=5);
         let requests: Vec<Request> =
             (0..count).map(|at| Request::new(chance, first_tag + at, calm, at + 1 == count)).collect();
@@ -89,7 +89,7 @@ impl Client {
     }
 
     /// Does one thing, if there is one to do.
-    pub fn step(&mut self, link: &mut Link, chance: &mut Chance, records: &Records) -> bool {
+    pub(crate) fn step(&mut self, link: &mut Link, chance: &mut Chance, records: &Records) -> bool {
         if self.closed {
             return false;
         }
@@ -135,7 +135,7 @@ impl Client {
             return false;
         }
         let waits = request.expects && offset == request.head_length && !self.continued && self.answers <= index;
-        if waits && !chance.percent(3) {
+        if waits && !chance.percent(20) {
             return false;
         }
         let stop = if request.expects && offset < request.head_length { request.head_length } else { request.wire.len() };
@@ -190,9 +190,8 @@ impl Client {
             let Some(request) = self.requests.get(self.answers) else {
                 panic!("bytes beyond the last answer: {:?}", text(&self.received[self.read..]));
             };
-            let method = if request.malformed { "GET" } else { request.message.first.as_str() };
             let bytes = &self.received[self.read..];
-            let found = oracle::response(bytes, method);
+            let found = oracle::response(bytes, &request.message.first);
             match found.unwrap_or_else(|fault| panic!("tag {}: {fault} in {:?}", request.tag, text(bytes))) {
                 Read::Whole(message, taken) => {
                     self.read += taken;
@@ -231,13 +230,13 @@ impl Client {
     }
 
     /// Everything that the tunnel's server said has come.
-    pub fn has_whole_tunnel(&self) -> bool {
+    pub(crate) fn has_whole_tunnel(&self) -> bool {
         let tag = self.requests[self.answers - 1].tag;
         self.received.len() - self.read == tunnel_bytes(tag + 1).len()
     }
 
     /// Nothing more will be done.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.closed
     }
 }
@@ -303,16 +302,17 @@ impl Request {
             "POST /t HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
             "\0\0\0\0 \r\n\r\n",
             "GET /t HTTP/1.1\r\nhost : a\r\n\r\n",
-            "POST /t HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+            "POST /t HTTP/1.1\r\nhost: a.test\r\nx-req: TAG\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
         ]);
-        let wire = lines.as_bytes().to_vec();
-        let message = Message { minor: 1, ..Message::default() };
+        let wire = lines.replace("TAG", &tag.to_string()).into_bytes();
+        let message =
+            Message { first: "POST".to_owned(), target: "/t".to_owned(), minor: 1, ..Message::default() };
         Self { tag, message, head_length: wire.len(), wire, expects: false, upgrades: false, malformed: true }
     }
 }
 
 /// `content` in chunks of chance sizes, sometimes oddly written.
-pub fn chunked(chance: &mut Chance, content: &[u8], trailers: &[(String, Vec<u8>)]) -> Vec<u8> {
+pub(crate) fn chunked(chance: &mut Chance, content: &[u8], trailers: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut wire = Vec::new();
     let mut rest = content;
     let most = *chance.pick(&[1, 10, 1_000, 70_000]);
@@ -341,6 +341,6 @@ pub fn chunked(chance: &mut Chance, content: &[u8], trailers: &[(String, Vec<u8>
     wire
 }
 
-pub fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&bytes[..bytes.len().min(300)]).into_owned()
 }

@@ -2,19 +2,19 @@
 
 /// A message with its body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Message {
+pub(crate) struct Message {
     /// Method or status.
-    pub first: String,
-    pub target: String,
-    pub minor: u8,
-    pub fields: Vec<(String, Vec<u8>)>,
-    pub body: Vec<u8>,
-    pub trailers: Vec<(String, Vec<u8>)>,
+    pub(crate) first: String,
+    pub(crate) target: String,
+    pub(crate) minor: u8,
+    pub(crate) fields: Vec<(String, Vec<u8>)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) trailers: Vec<(String, Vec<u8>)>,
 }
 
 /// What there is of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Read {
+pub(crate) enum Read {
     /// The head is incomplete.
     Head,
     /// The head is there, the body is not complete.
@@ -26,7 +26,7 @@ pub enum Read {
 }
 
 impl Message {
-    pub fn field(&self, name: &str) -> Option<&str> {
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
         let mut all = self.fields.iter().filter(|(own, _)| own == name);
         let value = std::str::from_utf8(&all.next()?.1).ok()?;
         assert!(all.next().is_none() || name == "via", "{name} is repeated");
@@ -35,7 +35,7 @@ impl Message {
 }
 
 /// Reads a request, as a strict server.
-pub fn request(bytes: &[u8]) -> Result<Read, String> {
+pub(crate) fn request(bytes: &[u8]) -> Result<Read, String> {
     let mut headers = [httparse::EMPTY_HEADER; 200];
     let mut parsed = httparse::Request::new(&mut headers);
     let length = match parsed.parse(bytes).map_err(|fault| format!("request head: {fault}"))? {
@@ -53,7 +53,7 @@ pub fn request(bytes: &[u8]) -> Result<Read, String> {
 }
 
 /// Reads a response to `method`, as a strict client.
-pub fn response(bytes: &[u8], method: &str) -> Result<Read, String> {
+pub(crate) fn response(bytes: &[u8], method: &str) -> Result<Read, String> {
     let mut headers = [httparse::EMPTY_HEADER; 200];
     let mut parsed = httparse::Response::new(&mut headers);
     let length = match parsed.parse(bytes).map_err(|fault| format!("response head: {fault}"))? {

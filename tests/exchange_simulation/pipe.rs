@@ -4,45 +4,45 @@ use std::collections::VecDeque;
 
 /// Bytes under way, and how their writer and reader stand.
 #[derive(Debug, Default)]
-pub struct Pipe {
+pub(crate) struct Pipe {
     bytes: VecDeque<u8>,
     capacity: usize,
     /// The writer said that there is no more.
-    pub ended: bool,
+    pub(crate) ended: bool,
     /// The connection was reset: what is under way is lost, both ends fail.
-    pub reset: bool,
+    pub(crate) reset: bool,
     /// The reader closed: whoever writes on is told by a reset.
-    pub deaf: bool,
+    pub(crate) deaf: bool,
 }
 
 /// What trying to read or write now gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attempt {
+pub(crate) enum Attempt {
     Blocked,
     Failed,
     Done(usize),
 }
 
 impl Pipe {
-    pub fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self { capacity, ..Self::default() }
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
     /// Would reading not block?
-    pub fn is_readable(&self) -> bool {
+    pub(crate) fn is_readable(&self) -> bool {
         self.reset || self.ended || !self.bytes.is_empty()
     }
 
-    pub fn is_writable(&self) -> bool {
+    pub(crate) fn is_writable(&self) -> bool {
         self.reset || self.deaf || self.bytes.len() < self.capacity
     }
 
     /// Writes some of `bytes`, at most `most`.
-    pub fn write(&mut self, bytes: &[u8], most: usize) -> Attempt {
+    pub(crate) fn write(&mut self, bytes: &[u8], most: usize) -> Attempt {
         if self.deaf {
             self.reset = true;
         }
@@ -59,7 +59,7 @@ impl Pipe {
     }
 
     /// Reads some into `target`, at most `most`. Zero is the end.
-    pub fn read(&mut self, target: &mut [u8], most: usize) -> Attempt {
+    pub(crate) fn read(&mut self, target: &mut [u8], most: usize) -> Attempt {
         if self.reset {
             self.bytes.clear();
             return Attempt::Failed;
@@ -77,25 +77,25 @@ impl Pipe {
 
 /// Both directions between two peers.
 #[derive(Debug)]
-pub struct Link {
+pub(crate) struct Link {
     /// Towards the server of the two.
-    pub forth: Pipe,
+    pub(crate) forth: Pipe,
     /// Towards the client of the two.
-    pub back: Pipe,
+    pub(crate) back: Pipe,
 }
 
 impl Link {
-    pub fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self { forth: Pipe::new(capacity), back: Pipe::new(capacity) }
     }
 
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.forth.reset = true;
         self.back.reset = true;
     }
 
     /// The client of the two closes its socket: with unread bytes that is a reset.
-    pub fn close_front(&mut self) {
+    pub(crate) fn close_front(&mut self) {
         if self.back.is_empty() {
             self.forth.ended = true;
             self.back.deaf = true;

@@ -16,17 +16,17 @@ use super::server::Server;
 type Lent = (Storage, usize, usize);
 
 /// What outlives a connection: buffers, idle upstream connections, time.
-pub struct Worker {
-    pub rules: Rules,
-    pub buffers: BufferPool,
+pub(crate) struct Worker {
+    pub(crate) rules: Rules,
+    pub(crate) buffers: BufferPool,
     scratch: Scratch,
     idle: Vec<Idle>,
-    pub servers: Vec<Server>,
-    pub now: u64,
-    pub draining: bool,
-    pub calm: bool,
+    pub(crate) servers: Vec<Server>,
+    pub(crate) now: u64,
+    pub(crate) draining: bool,
+    pub(crate) calm: bool,
     /// Every event in order, folded.
-    pub trace: u64,
+    pub(crate) trace: u64,
 }
 
 struct Idle {
@@ -44,20 +44,20 @@ struct Held {
 }
 
 /// The proxy's end of one client's connection.
-pub struct Proxy {
+pub(crate) struct Proxy {
     exchange: Option<Exchange>,
     read: Option<Lent>,
     write: Option<Lent>,
     held: Option<Held>,
     dialing: Option<(ConnectOrder, u64, bool)>,
     direct: bool,
-    pub ending: Option<Ending>,
-    pub outcomes: Vec<(Outcome, Vec<u8>)>,
-    pub upstream_bytes: Vec<(usize, usize)>,
+    pub(crate) ending: Option<Ending>,
+    pub(crate) outcomes: Vec<(Outcome, Vec<u8>)>,
+    pub(crate) upstream_bytes: Vec<(usize, usize)>,
 }
 
 impl Worker {
-    pub fn new(rules: Rules, calm: bool) -> Self {
+    pub(crate) fn new(rules: Rules, calm: bool) -> Self {
         Self {
             rules,
             buffers: BufferPool::default(),
@@ -71,12 +71,12 @@ impl Worker {
         }
     }
 
-    pub fn note(&mut self, what: u64) {
+    pub(crate) fn note(&mut self, what: u64) {
         self.trace = (self.trace ^ what).wrapping_mul(0x100_0000_01b3);
     }
 
     /// Gives back what idle connections hold.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         for idle in self.idle.drain(..) {
             self.buffers.give(idle.buffer);
         }
@@ -84,7 +84,7 @@ impl Worker {
 }
 
 impl Proxy {
-    pub fn new(worker: &mut Worker, chance: &mut Chance) -> Self {
+    pub(crate) fn new(worker: &mut Worker, chance: &mut Chance) -> Self {
         let peer = Peer { listener: ListenerId(0), address: "192.0.2.7:4000".parse().expect("an address") };
         let request = worker.buffers.take_small();
         Self {
@@ -101,13 +101,13 @@ impl Proxy {
     }
 
     /// When time alone makes a difference.
-    pub fn wakes(&self) -> u64 {
+    pub(crate) fn wakes(&self) -> u64 {
         let deadline = self.exchange.as_ref().map_or(u64::MAX, |exchange| exchange.deadline().0);
         self.dialing.as_ref().map_or(deadline, |(_, at, _)| deadline.min(*at))
     }
 
     /// Does what there is to do. True if anything was.
-    pub fn step(&mut self, worker: &mut Worker, link: &mut Link, chance: &mut Chance) -> bool {
+    pub(crate) fn step(&mut self, worker: &mut Worker, link: &mut Link, chance: &mut Chance) -> bool {
         if self.ending.is_some() {
             return self.linger(link);
         }
@@ -126,7 +126,7 @@ impl Proxy {
     }
 
     /// The drain deadline.
-    pub fn cut(&mut self, worker: &mut Worker, link: &mut Link, chance: &mut Chance) {
+    pub(crate) fn cut(&mut self, worker: &mut Worker, link: &mut Link, chance: &mut Chance) {
         if self.ending.is_none() {
             self.event(Event::Cut, worker, chance);
             self.act(worker, link, chance);

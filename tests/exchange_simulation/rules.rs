@@ -12,10 +12,10 @@ use ringwall::policy::ruleset::{
 };
 
 /// Servers of the one upstream.
-pub const SERVERS: u16 = 2;
+pub(crate) const SERVERS: u16 = 2;
 
 /// Everything goes to the upstream.
-pub fn rules() -> Rules {
+pub(crate) fn rules() -> Rules {
     Rules::new(Arc::new(Ruleset {
         generation: 1,
         listeners: Vec::new(),
