@@ -20,8 +20,9 @@ pub const BUFFER_ALIGNMENT: usize = 64;
 pub const BULK_THRESHOLD: u64 = 64 * 1024;
 /// Large buffers one worker may hold (64 MiB); beyond it bulk transfers go through small ones.
 pub const LARGE_BUFFERS_PER_WORKER: usize = 256;
-/// Free small buffers a worker keeps for the next connection (16 MiB); more are given back to the allocator.
-pub const SMALL_BUFFERS_KEPT: usize = 1024;
+/// Free small buffers a worker keeps for the next connection (4 MiB); more are given back to the allocator. Busy
+/// connections keep theirs, so that this many serve those that come and go.
+pub const SMALL_BUFFERS_KEPT: usize = 256;
 
 const _: () =
     assert!(HEAD_ROOM.is_multiple_of(BUFFER_ALIGNMENT) && HEAD_ROOM + TAIL_ROOM < BUFFER_SMALL_BYTES / 2);

@@ -86,7 +86,7 @@ fn converse(stream: TcpStream, seen: &Seen) -> io::Result<()> {
             }
             "/tunnel" => {
                 writer.write_all(
-                    b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n",
+                    b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
                 )?;
                 return io::copy(&mut reader, &mut writer).map(|_| ());
             }

@@ -146,8 +146,9 @@ impl<'w> Walk<'w> {
 
     fn upgraded(&self) -> io::Result<Faults> {
         let mut client = Client::connect(self.public)?;
-        client
-            .send(b"GET /shop/tunnel HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")?;
+        client.send(
+            b"GET /shop/tunnel HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+        )?;
         let response = client.response()?;
         client.send(b"anything at all")?;
         let back = client.bytes(15)?;

@@ -58,7 +58,9 @@ impl Exchange {
     /// Answers instead of forwarding.
     pub(super) fn decline(&mut self, declined: Declined, world: &mut World<'_>) {
         match declined {
-            Declined::Refusal(Refusal::TraceRefused) => self.refuse_with(Refusal::TraceRefused, Some(METHODS), world),
+            Declined::Refusal(Refusal::TraceRefused) => {
+                self.refuse_with(Refusal::TraceRefused, Some(METHODS), world)
+            }
             Declined::Refusal(refusal) => self.refuse_with(refusal, None, world),
             Declined::NotAllowed { allow } => {
                 self.refuse_with(Refusal::MethodNotAllowed, Some(&allow), world)

@@ -140,7 +140,8 @@ impl Exchange {
             route: index,
             order: ConnectOrder { upstream, server, fresh: false, limit },
             key,
-            bound_to_server: route.upstream_host == UpstreamHost::Server || reading.target.authority.is_empty(),
+            bound_to_server: route.upstream_host == UpstreamHost::Server
+                || reading.target.authority.is_empty(),
             trace_id: trace.trace_id(),
         })
     }
@@ -252,7 +253,9 @@ fn note_request(
             outcome.path = note(target.path.of(bytes));
             outcome.authority = note(target.authority.of(bytes));
         }
-        None => outcome.path = note(head.target.of(bytes).split(|byte| *byte == b'?').next().unwrap_or_default()),
+        None => {
+            outcome.path = note(head.target.of(bytes).split(|byte| *byte == b'?').next().unwrap_or_default())
+        }
     }
 }
 
