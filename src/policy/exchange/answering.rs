@@ -49,6 +49,9 @@ impl Exchange {
         self.log_text.clear();
         let generation = world.rules.generation;
         self.outcome = Some(Outcome::begun(world.now, world.time, self.peer.address, generation));
+        if self.request.unread().trim_ascii_start().starts_with(b"HEAD ") {
+            self.up.method = Method::Head;
+        }
         self.up.stop();
         self.refuse(refusal, world);
     }

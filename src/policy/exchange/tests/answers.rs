@@ -150,6 +150,9 @@ fn a_head_that_stalls_is_408_and_an_idle_connection_just_closes() {
     let mut stage = Stage::new();
     stage.client("GET / HT").pass(Duration::from_secs(9)).client("TP").pass(Duration::from_secs(1));
     assert_eq!((stage.refusal(), stage.ending), ((408, "head-timeout".to_owned()), Some(Ending::Linger)));
+    let mut head = Stage::new();
+    head.client("HEAD / HT").pass(Duration::from_secs(10));
+    assert!(head.at_client().ends_with("\r\n\r\n"), "HEAD has no body");
     let mut idle = Stage::new();
     idle.pass(Duration::from_secs(74));
     assert_eq!(idle.ending, None);
