@@ -9,8 +9,8 @@ use ipnet::IpNet;
 
 use super::route_table::{Route, UpstreamHost};
 use crate::protocol::http1::{
-    BodyFraming, ConnectionOptions, Field, FieldKind, FieldTable, HeadWriter, Method, RequestHead, RequestTarget,
-    ResponseHead, Version,
+    BodyFraming, ConnectionOptions, Field, FieldKind, FieldTable, HeadWriter, Method, RequestHead,
+    RequestTarget, ResponseHead, Version,
 };
 use crate::protocol::span::Span;
 
@@ -81,7 +81,8 @@ impl TraceParent {
     /// From the request, or from 24 random bytes. Made here it is flagged as recorded: the access log does.
     pub fn of(bytes: &[u8], fields: &FieldTable, random: [u64; 3]) -> Self {
         let sent = fields.first(FieldKind::Traceparent).map(|field| field.value.of(bytes));
-        if let Some(value) = sent.filter(|value| fields.count(FieldKind::Traceparent) == 1 && is_traceparent(value))
+        if let Some(value) =
+            sent.filter(|value| fields.count(FieldKind::Traceparent) == 1 && is_traceparent(value))
             && let Ok(value) = value.try_into()
         {
             return Self { value, inherited: true };
@@ -165,11 +166,14 @@ pub fn write_response_head(parts: &ResponseParts<'_>, out: &mut Vec<u8>) {
     writer.status_line(parts.head.status, parts.head.reason.of(parts.bytes));
     let is_final = parts.head.status >= 200;
     let set = if is_final { parts.route.response_headers.as_slice() } else { &[] };
-    copy_fields(parts.bytes, parts.length, parts.fields, out, |field| response_field_stays(parts, set, field));
+    copy_fields(parts.bytes, parts.length, parts.fields, out, |field| {
+        response_field_stays(parts, set, field)
+    });
     let mut writer = HeadWriter::new(out);
     writer.field(b"via", via(parts.head.version));
     if is_final {
-        let dated = parts.fields.first(FieldKind::Date).is_some() || set.iter().any(|(name, _)| name == "date");
+        let dated =
+            parts.fields.first(FieldKind::Date).is_some() || set.iter().any(|(name, _)| name == "date");
         if !dated {
             writer.field(b"date", parts.date);
         }
@@ -249,7 +253,13 @@ fn write_request_line(parts: &RequestParts<'_>, out: &mut Vec<u8>) {
 }
 
 /// Copies the lines of all fields that stay, as many at once as stand together.
-fn copy_fields(bytes: &[u8], length: usize, fields: &FieldTable, out: &mut Vec<u8>, stays: impl Fn(&Field) -> bool) {
+fn copy_fields(
+    bytes: &[u8],
+    length: usize,
+    fields: &FieldTable,
+    out: &mut Vec<u8>,
+    stays: impl Fn(&Field) -> bool,
+) {
     let mut run = None;
     for field in fields.iter() {
         let start = field.name.start as usize;
@@ -348,7 +358,9 @@ fn continue_list(parts: &RequestParts<'_>, kind: FieldKind, out: &mut Vec<u8>) {
 }
 
 fn is_traceparent(value: &[u8]) -> bool {
-    let hex = |range: std::ops::Range<usize>| value[range].iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let hex = |range: std::ops::Range<usize>| {
+        value[range].iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
     let zero = |range: std::ops::Range<usize>| value[range].iter().all(|byte| *byte == b'0');
     value.len() == 55
         && value.starts_with(b"00-")

@@ -72,7 +72,9 @@ impl Refusal {
     pub fn status(self) -> u16 {
         match self {
             Self::Malformed(Rejection::RequestLineTooLong) => 414,
-            Self::Malformed(Rejection::HeadTooLarge | Rejection::TooManyFields | Rejection::TrailersTooLarge)
+            Self::Malformed(
+                Rejection::HeadTooLarge | Rejection::TooManyFields | Rejection::TrailersTooLarge,
+            )
             | Self::RewriteTooLong => 431,
             Self::Malformed(_) | Self::Path(_) | Self::BodyIncomplete => 400,
             Self::NoRoute => 404,
@@ -216,7 +218,13 @@ pub fn write_refusal(refusal: Refusal, allow: Option<&str>, frame: AnswerFrame<'
 }
 
 /// Appends a whole answer without a body to `out`: what a route's `answer` says.
-pub fn write_fixed(status: u16, location: Option<&[u8]>, allow: Option<&str>, frame: AnswerFrame<'_>, out: &mut Vec<u8>) {
+pub fn write_fixed(
+    status: u16,
+    location: Option<&[u8]>,
+    allow: Option<&str>,
+    frame: AnswerFrame<'_>,
+    out: &mut Vec<u8>,
+) {
     let mut writer = begin(status, frame, out);
     if let Some(location) = location {
         writer.field(b"location", location);

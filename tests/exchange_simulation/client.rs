@@ -134,11 +134,16 @@ impl Client {
         if index > 0 && self.requests[index - 1].upgrades && self.answers < index {
             return false;
         }
-        let waits = request.expects && offset == request.head_length && !self.continued && self.answers <= index;
+        let waits =
+            request.expects && offset == request.head_length && !self.continued && self.answers <= index;
         if waits && !chance.percent(20) {
             return false;
         }
-        let stop = if request.expects && offset < request.head_length { request.head_length } else { request.wire.len() };
+        let stop = if request.expects && offset < request.head_length {
+            request.head_length
+        } else {
+            request.wire.len()
+        };
         let most = if self.drips { 1 } else { chance.within(1..=4_000) };
         match link.forth.write(&request.wire[offset..stop], most) {
             Attempt::Done(count) => {
@@ -249,7 +254,8 @@ impl Request {
         if !calm && chance.percent(3) {
             return Self::malformed(chance, tag);
         }
-        let method = *chance.pick(&["GET", "GET", "GET", "HEAD", "POST", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]);
+        let method =
+            *chance.pick(&["GET", "GET", "GET", "HEAD", "POST", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]);
         let minor = u8::from(!(chance.percent(15) && (last || !calm)));
         let upgrades = method == "GET" && minor == 1 && chance.percent(8) && (last || !calm);
         let mut fields = vec![("host", "a.test".to_owned()), ("x-req", tag.to_string())];

@@ -129,9 +129,11 @@ fn judge(client: &Client, proxy: &Proxy, worker: &Worker, records: &Records) {
         let Some(deliveries) = records.deliveries.get(&request.tag) else { continue };
         assert!(deliveries.len() <= 2, "tag {} was delivered {} times", request.tag, deliveries.len());
         if let [first, _] = &deliveries[..] {
-            let given = proxy.upstream_bytes.iter().rev().filter(|(connection, _)| *connection == first.connection);
+            let given =
+                proxy.upstream_bytes.iter().rev().filter(|(connection, _)| *connection == first.connection);
             let given = given.map(|(_, bytes)| *bytes).next().unwrap_or(0);
-            let idempotent = matches!(request.message.first.as_str(), "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS");
+            let idempotent =
+                matches!(request.message.first.as_str(), "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS");
             assert!(idempotent && first.reused && given == 0, "tag {} was delivered twice", request.tag);
         }
     }

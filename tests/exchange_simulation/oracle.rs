@@ -83,7 +83,10 @@ fn body(mut message: Message, bytes: &[u8], length: usize, is_response: bool) ->
         (Some(_), Some(_)) => Err("both lengths".to_owned()),
         (Some("chunked"), None) => {
             let taken = chunks(&mut message, rest)?;
-            Ok(taken.map_or_else(|| Read::Body(message.clone()), |taken| Read::Whole(message.clone(), length + taken)))
+            Ok(taken.map_or_else(
+                || Read::Body(message.clone()),
+                |taken| Read::Whole(message.clone(), length + taken),
+            ))
         }
         (Some(coding), None) => Err(format!("transfer coding {coding}")),
         (None, Some(digits)) => {

@@ -170,12 +170,21 @@ impl Proxy {
         unreachable!()
     }
 
-    fn begin_write(&mut self, side: Side, action: Action, worker: &mut Worker, link: &mut Link, chance: &mut Chance) {
+    fn begin_write(
+        &mut self,
+        side: Side,
+        action: Action,
+        worker: &mut Worker,
+        link: &mut Link,
+        chance: &mut Chance,
+    ) {
         let exchange = self.exchange.as_mut().expect("not finished");
         if self.direct && chance.percent(80) {
             let pipe = match side {
                 Side::Downstream => &mut link.back,
-                Side::Upstream => &mut worker.servers[self.held.as_ref().expect("a connection").connection].link.forth,
+                Side::Upstream => {
+                    &mut worker.servers[self.held.as_ref().expect("a connection").connection].link.forth
+                }
             };
             let most = portion(chance);
             let count = match pipe.write(exchange.out(side), most) {
@@ -210,7 +219,12 @@ impl Proxy {
                 worker.buffers.give(idle.buffer);
                 continue;
             }
-            let held = Held { server: order.server, connection: idle.connection, read: Some(idle.read), write: None };
+            let held = Held {
+                server: order.server,
+                connection: idle.connection,
+                read: Some(idle.read),
+                write: None,
+            };
             self.held = Some(held);
             self.upstream_bytes.push((idle.connection, 0));
             return self.event(Event::Connected { reused: true, response: idle.buffer }, worker, chance);
@@ -271,7 +285,8 @@ impl Proxy {
     fn dialed(&mut self, worker: &mut Worker, chance: &mut Chance) -> bool {
         let Some((order, ..)) = self.dialing.take_if(|(_, at, _)| *at <= worker.now) else { return false };
         if !worker.calm && chance.percent(6) {
-            let fault = *chance.pick(&[ConnectFault::Refused, ConnectFault::TimedOut, ConnectFault::Unresolved]);
+            let fault =
+                *chance.pick(&[ConnectFault::Refused, ConnectFault::TimedOut, ConnectFault::Unresolved]);
             self.event(Event::ConnectFailed(fault), worker, chance);
             return true;
         }
@@ -289,7 +304,9 @@ impl Proxy {
     fn written(&mut self, side: Side, worker: &mut Worker, link: &mut Link, chance: &mut Chance) -> bool {
         let (slot, pipe) = match (side, &mut self.held) {
             (Side::Downstream, _) => (&mut self.write, &mut link.back),
-            (Side::Upstream, Some(held)) => (&mut held.write, &mut worker.servers[held.connection].link.forth),
+            (Side::Upstream, Some(held)) => {
+                (&mut held.write, &mut worker.servers[held.connection].link.forth)
+            }
             (Side::Upstream, None) => return false,
         };
         let Some((storage, start, end)) = slot.take_if(|_| pipe.is_writable()) else { return false };
@@ -364,8 +381,12 @@ fn action_number(action: Action) -> u64 {
 
 fn event_number(event: &Event) -> u64 {
     match event {
-        Event::Read { side, count, .. } => 100 + *side as u64 + 10 * count.map_or(0, |count| count as u64 + 1),
-        Event::Written { side, count, .. } => 102 + *side as u64 + 10 * count.map_or(0, |count| count as u64 + 1),
+        Event::Read { side, count, .. } => {
+            100 + *side as u64 + 10 * count.map_or(0, |count| count as u64 + 1)
+        }
+        Event::Written { side, count, .. } => {
+            102 + *side as u64 + 10 * count.map_or(0, |count| count as u64 + 1)
+        }
         Event::Connected { reused, .. } => 104 + u64::from(*reused),
         Event::ConnectFailed(_) => 106,
         Event::DeadlinePassed => 107,

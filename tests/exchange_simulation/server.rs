@@ -153,7 +153,8 @@ impl Server {
         self.whole = whole;
         if self.plan.is_none() {
             let upgrade = message.field("upgrade").is_some();
-            let (plan, delivery) = Plan::draw(chance, &message, tag, upgrade, self.calm, self.index, self.served > 0);
+            let (plan, delivery) =
+                Plan::draw(chance, &message, tag, upgrade, self.calm, self.index, self.served > 0);
             records.deliveries.entry(tag).or_default().push(delivery);
             self.plan = Some((tag, plan, 0));
         }
@@ -165,7 +166,8 @@ impl Server {
             if !plan.early && self.whole.is_none() && !continues(&plan.wire[*written..]) {
                 return false;
             }
-            let stop = if plan.early || self.whole.is_some() { plan.wire.len() } else { *written + CONTINUE.len() };
+            let stop =
+                if plan.early || self.whole.is_some() { plan.wire.len() } else { *written + CONTINUE.len() };
             let most = if chance.percent(20) { 1 } else { chance.within(1..=9_000) };
             let most = if continues(&plan.wire[*written..]) { CONTINUE.len() } else { most };
             return match self.link.back.write(&plan.wire[*written..stop], most) {
@@ -247,16 +249,23 @@ impl Plan {
             interims += 1;
         }
         if upgrade && chance.percent(70) {
-            let head = format!("HTTP/1.1 101 Go\r\nx-tag: {tag}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n");
+            let head = format!(
+                "HTTP/1.1 101 Go\r\nx-tag: {tag}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
+            );
             wire.extend_from_slice(head.as_bytes());
             wire.extend_from_slice(&tunnel_bytes(tag + 1));
             let answer = Message { first: "101".to_owned(), ..Message::default() };
-            let delivery = Delivery { connection, reused, part: answer.clone(), answer: Some(answer), interims };
+            let delivery =
+                Delivery { connection, reused, part: answer.clone(), answer: Some(answer), interims };
             return (Self { wire, finish: Finish::Close, early: false, tunnel: true }, delivery);
         }
         let (message, head, coded, unframed) = answer(chance, request, tag);
         let minor = if head.contains("HTTP/1.0") { 0 } else { 1 };
-        let mut finish = if unframed || minor == 0 || head.contains("connection: close") { Finish::Close } else { Finish::Keep };
+        let mut finish = if unframed || minor == 0 || head.contains("connection: close") {
+            Finish::Close
+        } else {
+            Finish::Keep
+        };
         let body_at = wire.len() + head.len();
         wire.extend_from_slice(head.as_bytes());
         wire.extend_from_slice(&coded);
@@ -285,7 +294,8 @@ impl Plan {
             }
             whole &= !(unframed && finish == Finish::Reset);
         }
-        let delivery = Delivery { connection, reused, answer: whole.then(|| message.clone()), part: message, interims };
+        let delivery =
+            Delivery { connection, reused, answer: whole.then(|| message.clone()), part: message, interims };
         (Self { wire, finish, early, tunnel: false }, delivery)
     }
 }
@@ -308,7 +318,8 @@ fn answer(chance: &mut Chance, request: &Message, tag: usize) -> (Message, Strin
     let most = if chance.percent(6) { 300_000 } else { 9_000 };
     let content = if bodyless { Vec::new() } else { body(tag, chance.length(most)) };
     let mut trailers = Vec::new();
-    let mut head = format!("HTTP/1.{minor} {status} Some Reason\r\nx-tag: {tag}\r\nX-Frame-Options: SAMEORIGIN\r\n");
+    let mut head =
+        format!("HTTP/1.{minor} {status} Some Reason\r\nx-tag: {tag}\r\nX-Frame-Options: SAMEORIGIN\r\n");
     let mut coded = content.clone();
     let mut unframed = false;
     match chance.within(0..=3) {
@@ -361,14 +372,16 @@ impl Records {
             return;
         }
         let tag = request.tag;
-        let given = self.deliveries.get(&tag).and_then(|all| all.last()).expect("an answer to a request nobody got");
+        let given =
+            self.deliveries.get(&tag).and_then(|all| all.last()).expect("an answer to a request nobody got");
         if seen.first.starts_with('1') && seen.first != "101" {
             assert!(given.interims > 0);
             assert!(seen.first == "100" || seen.field("x-tag") == Some(tag.to_string().as_str()));
             return;
         }
         assert_eq!(seen.field("x-tag"), Some(tag.to_string().as_str()), "another request's answer");
-        let meant = given.answer.as_ref().unwrap_or_else(|| panic!("tag {tag}: a broken answer looks complete"));
+        let meant =
+            given.answer.as_ref().unwrap_or_else(|| panic!("tag {tag}: a broken answer looks complete"));
         assert_eq!(seen.first, meant.first);
         assert_eq!(text(&seen.body), text(&meant.body));
         assert!(seen.body == meant.body, "tag {tag}: {} of {} bytes", seen.body.len(), meant.body.len());

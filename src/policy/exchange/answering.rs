@@ -34,7 +34,9 @@ impl Declined {
     pub(super) fn fixed(answer: &FixedAnswer, path: &[u8], query: Option<&[u8]>) -> Self {
         let mut location = Vec::new();
         match fixed_location(answer, path, query, &mut location) {
-            Ok(has_location) => Self::Fixed { status: answer.status, location: has_location.then_some(location) },
+            Ok(has_location) => {
+                Self::Fixed { status: answer.status, location: has_location.then_some(location) }
+            }
             Err(_) => Self::Refusal(Refusal::RewriteTooLong),
         }
     }
@@ -49,9 +51,6 @@ impl Exchange {
         self.log_text.clear();
         let generation = world.rules.generation;
         self.outcome = Some(Outcome::begun(world.now, world.time, self.peer.address, generation));
-        if self.request.unread().trim_ascii_start().starts_with(b"HEAD ") {
-            self.up.method = Method::Head;
-        }
         self.up.stop();
         self.refuse(refusal, world);
     }
@@ -59,9 +58,13 @@ impl Exchange {
     /// Answers instead of forwarding.
     pub(super) fn decline(&mut self, declined: Declined, world: &mut World<'_>) {
         match declined {
-            Declined::Refusal(Refusal::TraceRefused) => self.refuse_with(Refusal::TraceRefused, Some(METHODS), world),
+            Declined::Refusal(Refusal::TraceRefused) => {
+                self.refuse_with(Refusal::TraceRefused, Some(METHODS), world)
+            }
             Declined::Refusal(refusal) => self.refuse_with(refusal, None, world),
-            Declined::NotAllowed { allow } => self.refuse_with(Refusal::MethodNotAllowed, Some(&allow), world),
+            Declined::NotAllowed { allow } => {
+                self.refuse_with(Refusal::MethodNotAllowed, Some(&allow), world)
+            }
             Declined::Fixed { status, location } => self.answer(status, location.as_deref(), None, world),
             Declined::OptionsHere => self.answer(204, None, Some(METHODS), world),
         }

@@ -55,7 +55,11 @@ impl Exchange {
         self.deadline = match self.up.phase {
             Phase::Tunnel => now.after(self.rules.timeouts.idle),
             Phase::Sent if !self.down.has_begun() => {
-                if self.up.watching { self.up.response_due } else { now.after(WATCH_AFTER).min(self.up.response_due) }
+                if self.up.watching {
+                    self.up.response_due
+                } else {
+                    now.after(WATCH_AFTER).min(self.up.response_due)
+                }
             }
             _ => now.after(self.up.body_timeout),
         };

@@ -58,6 +58,7 @@ impl Exchange {
         let fields = &mut world.scratch.fields;
         match parse_request_head(self.request.unread(), self.up.searched, &limits, fields) {
             Ok(Progress::NeedMore { searched }) => {
+                self.note_method();
                 self.up.searched = searched.max(1);
                 self.up.starved = true;
                 if !world.buffers.make_readable(&mut self.request) {
@@ -65,7 +66,17 @@ impl Exchange {
                 }
             }
             Ok(Progress::Done { value, consumed }) => self.head_complete(&value, consumed, world),
-            Err(rejection) => self.refuse_before_head(Refusal::Malformed(rejection), world),
+            Err(rejection) => {
+                self.note_method();
+                self.refuse_before_head(Refusal::Malformed(rejection), world);
+            }
+        }
+    }
+
+    /// An answer to HEAD has no body even if its head never comes whole.
+    fn note_method(&mut self) {
+        if self.request.unread().trim_ascii_start().starts_with(b"HEAD ") {
+            self.up.method = Method::Head;
         }
     }
 
@@ -140,7 +151,8 @@ impl Exchange {
             route: index,
             order: ConnectOrder { upstream, server, fresh: false, limit },
             key,
-            bound_to_server: route.upstream_host == UpstreamHost::Server || reading.target.authority.is_empty(),
+            bound_to_server: route.upstream_host == UpstreamHost::Server
+                || reading.target.authority.is_empty(),
             trace_id: trace.trace_id(),
         })
     }
@@ -252,7 +264,9 @@ fn note_request(
             outcome.path = note(target.path.of(bytes));
             outcome.authority = note(target.authority.of(bytes));
         }
-        None => outcome.path = note(head.target.of(bytes).split(|byte| *byte == b'?').next().unwrap_or_default()),
+        None => {
+            outcome.path = note(head.target.of(bytes).split(|byte| *byte == b'?').next().unwrap_or_default())
+        }
     }
 }
 

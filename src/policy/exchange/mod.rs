@@ -231,7 +231,8 @@ impl Exchange {
             self.plan.end_writing_upstream = false;
             return Action::EndWriting(Side::Upstream);
         }
-        if self.plan.end_writing_downstream && !self.lanes.writing_downstream && self.response.out_len() == 0 {
+        if self.plan.end_writing_downstream && !self.lanes.writing_downstream && self.response.out_len() == 0
+        {
             self.plan.end_writing_downstream = false;
             return Action::EndWriting(Side::Downstream);
         }

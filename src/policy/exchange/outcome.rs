@@ -60,7 +60,11 @@ impl Outcome {
     pub fn blames_server(&self) -> bool {
         matches!(
             self.reason,
-            "response-incomplete" | "response-timeout" | "response-malformed" | "response-stalled" | "interim-flood"
+            "response-incomplete"
+                | "response-timeout"
+                | "response-malformed"
+                | "response-stalled"
+                | "interim-flood"
         )
     }
 

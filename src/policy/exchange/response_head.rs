@@ -7,9 +7,9 @@ use crate::limits;
 use crate::policy::forwarding::{self, ResponseParts};
 use crate::policy::refusal::Refusal;
 use crate::protocol::http1::{
-    BodyFraming, CHUNK_LINE_MAX, ChunkedDecoder, ChunkedOutput, ConnectionOptions, FieldKind, FieldTable, HeadLimits,
-    ResponseHead, Version, connection_options, keep_alive_timeout, parse_response_head, response_framing,
-    response_persists,
+    BodyFraming, CHUNK_LINE_MAX, ChunkedDecoder, ChunkedOutput, ConnectionOptions, FieldKind, FieldTable,
+    HeadLimits, ResponseHead, Version, connection_options, keep_alive_timeout, parse_response_head,
+    response_framing, response_persists,
 };
 use crate::protocol::progress::Progress;
 
@@ -61,7 +61,8 @@ impl Exchange {
     ) -> Result<(), Refusal> {
         let bytes = self.response.unread();
         let fields = &world.scratch.fields;
-        let framing = response_framing(bytes, self.up.method, head, fields).map_err(Refusal::ResponseMalformed)?;
+        let framing =
+            response_framing(bytes, self.up.method, head, fields).map_err(Refusal::ResponseMalformed)?;
         let options = connection_options(bytes, fields).map_err(Refusal::ResponseMalformed)?;
         match head.status {
             101 => self.switch_protocols(head, length, &options, world),
@@ -161,8 +162,11 @@ impl Exchange {
     ) -> Result<(), Refusal> {
         let bytes = self.response.unread();
         let fields = &world.scratch.fields;
-        let switched = fields.first(FieldKind::Upgrade).filter(|_| options.upgrade && fields.count(FieldKind::Upgrade) == 1);
-        let switched = switched.is_some_and(|field| field.value.of(bytes).eq_ignore_ascii_case(UPGRADE_PROTOCOL));
+        let switched = fields
+            .first(FieldKind::Upgrade)
+            .filter(|_| options.upgrade && fields.count(FieldKind::Upgrade) == 1);
+        let switched =
+            switched.is_some_and(|field| field.value.of(bytes).eq_ignore_ascii_case(UPGRADE_PROTOCOL));
         if !(switched && self.up.upgrade && self.up.is_sent()) {
             return Err(Refusal::UpgradeUnasked);
         }

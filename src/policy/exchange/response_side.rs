@@ -201,7 +201,9 @@ impl Exchange {
                 (Body::UntilClose, Some(Gone::Ended)) => self.end_close_delimited(world),
                 _ => self.abort(Refusal::ResponseIncomplete, world.now),
             },
-            Phase::Tunnel if self.down.gone == Some(Gone::Failed) => self.abort(Refusal::TunnelBroken, world.now),
+            Phase::Tunnel if self.down.gone == Some(Gone::Failed) => {
+                self.abort(Refusal::TunnelBroken, world.now)
+            }
             Phase::Tunnel => {
                 self.plan.end_writing_downstream = true;
                 self.tunnel_may_end(world.now);

@@ -22,7 +22,8 @@ fn a_request_and_its_response_cross_with_exact_bytes() {
     stage.client("GET /x?y=1 HTTP/1.1\r\nHost: a\r\nAccept: */*\r\n\r\n");
     assert_eq!(stage.at_server(), forwarded("GET /x?y=1", "Accept: */*\r\n") + "\r\n");
     stage.server("HTTP/1.1 200 Fine\r\nContent-Length: 2\r\nServer: s\r\n\r\nok");
-    let seen = format!("HTTP/1.1 200 Fine\r\nContent-Length: 2\r\nServer: s\r\nvia: 1.1 ringwall\r\n{DATE}\r\nok");
+    let seen =
+        format!("HTTP/1.1 200 Fine\r\nContent-Length: 2\r\nServer: s\r\nvia: 1.1 ringwall\r\n{DATE}\r\nok");
     assert_eq!(stage.at_client(), seen);
     assert_eq!((stage.released.as_slice(), stage.ending), (&[true][..], None));
     let (outcome, text) = &stage.outcomes[0];
@@ -47,13 +48,22 @@ fn check_refused(request: &str, status: u16, reason: &str, ending: Option<Ending
 fn what_is_ambiguous_is_refused_and_the_connection_closed() {
     let linger = Some(Ending::Linger);
     for (request, reason) in [
-        ("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n", "both-lengths"),
+        (
+            "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
+            "both-lengths",
+        ),
         ("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 1\r\n\r\nx", "length-repeated"),
         ("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: +1\r\n\r\nx", "length-invalid"),
-        ("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n", "transfer-coding-unsupported"),
+        (
+            "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n",
+            "transfer-coding-unsupported",
+        ),
         ("POST / HTTP/1.0\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n", "transfer-coding-unsupported"),
         ("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\nhello\r\n", "bare-lf"),
-        ("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\nhost: b\r\n\r\n", "trailer-forbidden"),
+        (
+            "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\nhost: b\r\n\r\n",
+            "trailer-forbidden",
+        ),
         ("GET / HTTP/1.1\r\n\r\n", "host-missing"),
         ("GET / HTTP/1.1\r\nhost: a\r\nhost: a\r\n\r\n", "host-repeated"),
         ("GET http://b/ HTTP/1.1\r\nhost: a\r\n\r\n", "host-unlike-target"),
@@ -62,7 +72,10 @@ fn what_is_ambiguous_is_refused_and_the_connection_closed() {
         ("GET / HTTP/1.1\r\nhost: a\r\n b: c\r\n\r\n", "obs-fold"),
         ("GET / HTTP/2.0\r\nhost: a\r\n\r\n", "invalid-version"),
         ("OPTIONS / HTTP/1.1\r\nhost: a\r\nmax-forwards: +1\r\n\r\n", "invalid-field-value"),
-        ("OPTIONS / HTTP/1.1\r\nhost: a\r\nmax-forwards: 1\r\nmax-forwards: 1\r\n\r\n", "invalid-field-value"),
+        (
+            "OPTIONS / HTTP/1.1\r\nhost: a\r\nmax-forwards: 1\r\nmax-forwards: 1\r\n\r\n",
+            "invalid-field-value",
+        ),
     ] {
         check_refused(request, 400, reason, linger);
         check_refused(&format!("{request}GET / HTTP/1.1\r\nhost: a\r\n\r\n"), 400, reason, linger);
@@ -73,7 +86,12 @@ fn what_is_ambiguous_is_refused_and_the_connection_closed() {
     check_refused(&format!("GET / HTTP/1.1\r\nhost: a\r\n{fields}\r\n"), 431, "too-many-fields", linger);
     let long = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}", "y".repeat(21_000));
     check_refused(&long, 431, "head-too-large", linger);
-    check_refused("PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 1048577\r\n\r\n", 413, "body-too-large", linger);
+    check_refused(
+        "PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 1048577\r\n\r\n",
+        413,
+        "body-too-large",
+        linger,
+    );
 }
 
 #[test]
@@ -81,7 +99,12 @@ fn what_is_understood_and_refused_keeps_the_connection() {
     check_refused("GET /a/../b HTTP/1.1\r\nhost: a\r\n\r\n", 400, "path-dot-segment", None);
     check_refused("TRACE / HTTP/1.1\r\nhost: a\r\nmax-forwards: 0\r\n\r\n", 405, "trace-refused", None);
     // A body that is not there yet is not waited for.
-    check_refused("POST /a/../b HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc", 400, "path-dot-segment", None);
+    check_refused(
+        "POST /a/../b HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc",
+        400,
+        "path-dot-segment",
+        None,
+    );
     let part = "POST /a/../b HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nab";
     check_refused(part, 400, "path-dot-segment", Some(Ending::Linger));
     let closing = "GET /a/../b HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
@@ -163,10 +186,16 @@ fn a_head_that_stalls_is_408_and_an_idle_connection_just_closes() {
 #[test]
 fn fixed_answers_and_options_for_the_proxy_come_from_here() {
     let answer = FixedAnswer { status: 301, location: Some("https://b{path}?{query}".to_owned()) };
-    let moved = Route { target: RouteTarget::Answer(answer), path: PathPattern::parse("/old/*").unwrap(), ..open_route() };
+    let moved = Route {
+        target: RouteTarget::Answer(answer),
+        path: PathPattern::parse("/old/*").unwrap(),
+        ..open_route()
+    };
     let mut stage = Stage::with(vec![moved, open_route()]);
     stage.client("GET /old/x?y HTTP/1.1\r\nhost: a\r\n\r\n");
-    let head = format!("HTTP/1.1 301 Moved Permanently\r\n{DATE}location: https://b/old/x?y\r\ncontent-length: 0\r\n\r\n");
+    let head = format!(
+        "HTTP/1.1 301 Moved Permanently\r\n{DATE}location: https://b/old/x?y\r\ncontent-length: 0\r\n\r\n"
+    );
     assert_eq!(stage.at_client(), head);
     stage.client("OPTIONS * HTTP/1.1\r\nhost: a\r\nmax-forwards: 0\r\n\r\n");
     let allow = "allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n";

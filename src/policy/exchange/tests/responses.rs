@@ -59,8 +59,9 @@ fn bodies_by_length_pass_as_they_are() {
 #[test]
 fn chunked_bodies_are_chunked_for_1_1_and_bare_for_1_0() {
     let response = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3;x=\"y\"\r\nhel\r\n02\r\nlo\r\n0\r\nx-sum: 1\r\n\r\n";
-    let framed =
-        format!("HTTP/1.1 200 OK\r\n{VIA}{DATE}transfer-encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\nx-sum: 1\r\n\r\n");
+    let framed = format!(
+        "HTTP/1.1 200 OK\r\n{VIA}{DATE}transfer-encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\nx-sum: 1\r\n\r\n"
+    );
     check(GET, response, &framed, None);
     let bare = format!("HTTP/1.1 200 OK\r\n{VIA}{DATE}connection: close\r\n\r\nhello");
     check(GET_1_0, response, &bare, Some(Ending::Close));
@@ -71,14 +72,20 @@ fn chunked_bodies_are_chunked_for_1_1_and_bare_for_1_0() {
 fn bodies_until_close_are_chunked_for_1_1_and_end_the_connection_for_1_0() {
     let response = "HTTP/1.0 200 OK\r\n\r\nhello";
     let via = "via: 1.0 ringwall\r\n";
-    let framed = format!("HTTP/1.1 200 OK\r\n{via}{DATE}transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+    let framed =
+        format!("HTTP/1.1 200 OK\r\n{via}{DATE}transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
     for cut in 0..=response.len() {
         let mut stage = Stage::new();
         stage.client(GET).server(&response[..cut]).server(&response[cut..]).server_ends();
         assert_eq!(dechunked(&stage.at_client()), dechunked(&framed));
         assert_eq!((stage.ending, stage.released.as_slice()), (None, &[false][..]));
     }
-    check(GET_1_0, response, &format!("HTTP/1.1 200 OK\r\n{via}{DATE}connection: close\r\n\r\nhello"), Some(Ending::Close));
+    check(
+        GET_1_0,
+        response,
+        &format!("HTTP/1.1 200 OK\r\n{via}{DATE}connection: close\r\n\r\nhello"),
+        Some(Ending::Close),
+    );
 }
 
 #[test]
@@ -173,7 +180,10 @@ fn a_response_cut_short_never_looks_complete() {
         assert!(!stage.at_client().ends_with("0\r\n\r\n"));
     }
     let mut broken = Stage::new();
-    broken.client(GET).server("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n").server("zz\r\n");
+    broken
+        .client(GET)
+        .server("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n")
+        .server("zz\r\n");
     assert_eq!((broken.ending, broken.reason()), (Some(Ending::Close), "response-malformed"));
 }
 

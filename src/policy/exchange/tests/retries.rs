@@ -18,7 +18,11 @@ fn a_stale_connection_is_replaced_by_a_fresh_one_once() {
         let mut stage = Stage::new().dialing(&[Dial::Reused]);
         stage.client(request);
         let first = stage.at_server();
-        if end == 0 { stage.server_ends() } else { stage.server_resets() };
+        if end == 0 {
+            stage.server_ends()
+        } else {
+            stage.server_resets()
+        };
         assert_eq!(stage.at_server(), first, "the same bytes again");
         assert_eq!(stage.orders.iter().map(|order| order.fresh).collect::<Vec<_>>(), [false, true]);
         assert_eq!(stage.released, [false]);
@@ -53,9 +57,13 @@ fn nothing_is_tried_again_that_could_have_an_effect_twice() {
     check_no_retry(Dial::Reused, "PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 6\r\n\r\nabc", |stage| {
         stage.client("def");
     });
-    check_no_retry(Dial::Reused, "PUT / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n", |stage| {
-        stage.client("0\r\n\r\n");
-    });
+    check_no_retry(
+        Dial::Reused,
+        "PUT / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        |stage| {
+            stage.client("0\r\n\r\n");
+        },
+    );
     // The client is watched: what it sends next stands where the request stood.
     check_no_retry(Dial::Reused, GET, |stage| {
         stage.pass(Duration::from_secs(1));
@@ -66,7 +74,9 @@ fn nothing_is_tried_again_that_could_have_an_effect_twice() {
 #[test]
 fn a_chunked_body_that_is_whole_in_the_buffer_can_be_repeated() {
     let mut stage = Stage::new().dialing(&[Dial::Reused]);
-    stage.client("PUT / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n003;x\r\nabc\r\n0\r\n\r\nGET /2 HT");
+    stage.client(
+        "PUT / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n003;x\r\nabc\r\n0\r\n\r\nGET /2 HT",
+    );
     let expected = forwarded("PUT /", "") + "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
     assert_eq!(stage.at_server(), expected);
     stage.server_ends();

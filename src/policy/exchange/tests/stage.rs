@@ -83,7 +83,8 @@ pub(super) fn open_route() -> Route {
 }
 
 pub(super) fn rules_of(routes: Vec<Route>) -> Rules {
-    let server = |at| Server { host: format!("s{at}"), port: 80, weight: 1, authority: format!("s{at}.test") };
+    let server =
+        |at| Server { host: format!("s{at}"), port: 80, weight: 1, authority: format!("s{at}.test") };
     Rules::new(Arc::new(Ruleset {
         generation: 1,
         listeners: Vec::new(),
@@ -218,7 +219,12 @@ impl Stage {
     }
 
     /// The dial left open ends in a connection whose read, `count` bytes in `storage`, completes before any write began.
-    pub(super) fn read_before_writing(&mut self, response: WireBuffer, storage: Storage, count: usize) -> &mut Self {
+    pub(super) fn read_before_writing(
+        &mut self,
+        response: WireBuffer,
+        storage: Storage,
+        count: usize,
+    ) -> &mut Self {
         self.step(Event::Connected { reused: true, response });
         self.step(Event::Read { side: Side::Upstream, storage, count: Some(count) });
         self.settle()
@@ -255,7 +261,8 @@ impl Stage {
     #[track_caller]
     pub(super) fn refusal(&mut self) -> (u16, String) {
         let got = self.at_client();
-        let status = got.get(9..12).and_then(|digits| digits.parse().ok()).unwrap_or_else(|| panic!("{got:?}"));
+        let status =
+            got.get(9..12).and_then(|digits| digits.parse().ok()).unwrap_or_else(|| panic!("{got:?}"));
         let reason = got.split("\"reason\":\"").nth(1).and_then(|rest| rest.split('"').next());
         (status, reason.unwrap_or_else(|| panic!("{got:?}")).to_owned())
     }

@@ -40,7 +40,9 @@ fn chunks_are_forwarded_in_canonical_form_at_every_cut() {
 fn long_uploads_use_large_buffers_and_give_them_back() {
     let body = "0123456789".repeat(40_000);
     let chunk = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
-    for (framing, sent) in [("content-length: 400000", body.as_str()), ("transfer-encoding: chunked", chunk.as_str())] {
+    for (framing, sent) in
+        [("content-length: 400000", body.as_str()), ("transfer-encoding: chunked", chunk.as_str())]
+    {
         let mut stage = Stage::new();
         stage.client(format!("PUT / HTTP/1.1\r\nhost: a\r\n{framing}\r\n\r\n"));
         for part in sent.as_bytes().chunks(100_000) {
@@ -104,8 +106,13 @@ fn a_body_beyond_its_limit_is_413_also_without_a_length() {
 #[test]
 fn a_fault_in_a_later_chunk_ends_both_sides() {
     let mut stage = Stage::new();
-    stage.client("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n").client("zz\r\n");
-    assert_eq!((stage.refusal(), stage.ending), ((400, "chunk-size-invalid".to_owned()), Some(Ending::Linger)));
+    stage
+        .client("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n")
+        .client("zz\r\n");
+    assert_eq!(
+        (stage.refusal(), stage.ending),
+        ((400, "chunk-size-invalid".to_owned()), Some(Ending::Linger))
+    );
     assert_eq!((stage.body_at_server().as_str(), stage.released.as_slice()), ("1\r\na\r\n", &[false][..]));
 }
 
@@ -127,11 +134,17 @@ fn expect_continue_passes_end_to_end() {
     let mut stage = Stage::new();
     let head = "POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 6\r\n\r\n";
     stage.client(head);
-    assert_eq!(stage.at_server(), forwarded("POST /", "expect: 100-continue\r\ncontent-length: 6\r\n") + "\r\n");
+    assert_eq!(
+        stage.at_server(),
+        forwarded("POST /", "expect: 100-continue\r\ncontent-length: 6\r\n") + "\r\n"
+    );
     stage.server("HTTP/1.1 100 Continue\r\n\r\n");
     assert_eq!(stage.at_client(), "HTTP/1.1 100 Continue\r\nvia: 1.1 ringwall\r\n\r\n");
     stage.client("abcdef").server("HTTP/1.1 204 X\r\n\r\n");
-    assert_eq!((stage.at_server().as_str(), stage.released.as_slice(), stage.ending), ("abcdef", &[true][..], None));
+    assert_eq!(
+        (stage.at_server().as_str(), stage.released.as_slice(), stage.ending),
+        ("abcdef", &[true][..], None)
+    );
     // Refused by the server: the client may or may not send the body, so the connection cannot go on.
     let mut refused = Stage::new();
     refused.client(head).server("HTTP/1.1 417 No\r\ncontent-length: 0\r\n\r\n");
@@ -144,7 +157,11 @@ fn an_early_answer_reaches_a_client_that_still_sends() {
     let mut stage = Stage::new();
     stage.client(UPLOAD).client("abc").server("HTTP/1.1 403 No\r\ncontent-length: 2\r\n\r\nno");
     let seen = stage.at_client();
-    assert!(seen.starts_with("HTTP/1.1 403 No\r\n") && seen.contains("connection: close\r\n") && seen.ends_with("no"));
+    assert!(
+        seen.starts_with("HTTP/1.1 403 No\r\n")
+            && seen.contains("connection: close\r\n")
+            && seen.ends_with("no")
+    );
     assert_eq!((stage.released.as_slice(), stage.ending), (&[false][..], Some(Ending::Linger)));
 }
 

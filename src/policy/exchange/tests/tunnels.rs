@@ -21,13 +21,19 @@ fn tunnel() -> Stage {
 fn a_switch_that_was_asked_for_opens_a_tunnel() {
     let mut stage = Stage::new();
     stage.client(format!("{UPGRADE}early"));
-    assert_eq!(stage.at_server(), forwarded("GET /", "") + "connection: upgrade\r\nupgrade: websocket\r\n\r\n");
+    assert_eq!(
+        stage.at_server(),
+        forwarded("GET /", "") + "connection: upgrade\r\nupgrade: websocket\r\n\r\n"
+    );
     stage.server(format!("{SWITCH}first"));
     let head = "HTTP/1.1 101 Switching Protocols\r\nvia: 1.1 ringwall\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
     assert_eq!(stage.at_client(), format!("{head}first"));
     assert_eq!(stage.at_server(), "early");
     stage.client("GET / HTTP/1.1\r\n\r\n").server("\0\x01");
-    assert_eq!((stage.at_server().as_str(), stage.at_client().as_str()), ("GET / HTTP/1.1\r\n\r\n", "\0\x01"));
+    assert_eq!(
+        (stage.at_server().as_str(), stage.at_client().as_str()),
+        ("GET / HTTP/1.1\r\n\r\n", "\0\x01")
+    );
 }
 
 #[test]
@@ -40,7 +46,10 @@ fn each_side_can_end_its_direction_of_a_tunnel() {
     assert_eq!((stage.ending, stage.reason(), stage.outcomes[0].0.status), (Some(Ending::Close), "ok", 101));
     let mut other = tunnel();
     other.server_ends().client("more");
-    assert_eq!((other.at_server().as_str(), other.ended_writing.as_slice()), ("more", &[Side::Downstream][..]));
+    assert_eq!(
+        (other.at_server().as_str(), other.ended_writing.as_slice()),
+        ("more", &[Side::Downstream][..])
+    );
     other.client_ends();
     assert_eq!((other.ending, other.reason()), (Some(Ending::Close), "ok"));
 }
@@ -104,7 +113,10 @@ fn only_a_websocket_over_http_1_1_is_asked_for() {
     let asking = |version, fields| format!("GET / HTTP/1.{version}\r\nhost: a\r\n{fields}\r\n");
     check_not_asked(&asking(1, ""));
     check_not_asked(&asking(1, "upgrade: websocket\r\n"));
-    check_not_asked(&asking(1, "connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: x\r\n"));
+    check_not_asked(&asking(
+        1,
+        "connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: x\r\n",
+    ));
     check_not_asked(&asking(1, "connection: upgrade\r\nupgrade: websocket, h2c\r\n"));
     check_not_asked(&asking(1, "connection: upgrade\r\nupgrade: websocket\r\nupgrade: h2c\r\n"));
     check_not_asked(&asking(0, "connection: upgrade\r\nupgrade: websocket\r\n"));
