@@ -196,7 +196,10 @@ impl Client {
                 panic!("bytes beyond the last answer: {:?}", text(&self.received[self.read..]));
             };
             let bytes = &self.received[self.read..];
-            let found = oracle::response(bytes, &request.message.first);
+            // Nobody can tell a HEAD by its first letters.
+            let is_known = self.position >= (self.answers, "HEAD ".len());
+            let method = if is_known { request.message.first.as_str() } else { "GET" };
+            let found = oracle::response(bytes, method);
             match found.unwrap_or_else(|fault| panic!("tag {}: {fault} in {:?}", request.tag, text(bytes))) {
                 Read::Whole(message, taken) => {
                     self.read += taken;

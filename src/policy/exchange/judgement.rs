@@ -58,6 +58,7 @@ impl Exchange {
         let fields = &mut world.scratch.fields;
         match parse_request_head(self.request.unread(), self.up.searched, &limits, fields) {
             Ok(Progress::NeedMore { searched }) => {
+                self.note_method();
                 self.up.searched = searched.max(1);
                 self.up.starved = true;
                 if !world.buffers.make_readable(&mut self.request) {
@@ -65,7 +66,17 @@ impl Exchange {
                 }
             }
             Ok(Progress::Done { value, consumed }) => self.head_complete(&value, consumed, world),
-            Err(rejection) => self.refuse_before_head(Refusal::Malformed(rejection), world),
+            Err(rejection) => {
+                self.note_method();
+                self.refuse_before_head(Refusal::Malformed(rejection), world);
+            }
+        }
+    }
+
+    /// An answer to HEAD has no body even if its head never comes whole.
+    fn note_method(&mut self) {
+        if self.request.unread().trim_ascii_start().starts_with(b"HEAD ") {
+            self.up.method = Method::Head;
         }
     }
 

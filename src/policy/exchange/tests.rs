@@ -1,1 +1,8 @@
-//! Tests.
+//! Single scenarios with the exact bytes that must cross: what the issue says of the exchange, rule by rule.
+
+mod answers;
+mod responses;
+mod retries;
+mod stage;
+mod streams;
+mod tunnels;
