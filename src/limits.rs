@@ -65,6 +65,7 @@ pub const INTERIM_RESPONSES: u32 = 16;
 /// Body bytes read and thrown away so that an answer given early reaches the client before the connection closes.
 pub const DISCARD_BYTES: u64 = 64 * 1024;
 
+const _: () = assert!(CHUNK_SIZE_DIGITS < 16 && CHUNK_LINE_BYTES > CHUNK_SIZE_DIGITS + 2);
 const _: () = assert!(TRAILER_BYTES + CHUNK_LINE_BYTES < BUFFER_SMALL_BYTES - HEAD_ROOM - TAIL_ROOM);
 
 // --- Connections ---------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 //! The log writer: one thread that takes batches from all workers, formats them and writes them out.
 //!
-//! What a line looks like is [`line`]'s business. A disk or pipe that does not keep up costs records, counted by the
+//! What a line looks like is [`mod@line`]'s business. A disk or pipe that does not keep up costs records, counted by the
 //! workers, and never a request's time.
 
 pub mod line;
