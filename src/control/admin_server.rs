@@ -74,7 +74,7 @@ fn accept(listener: &TcpListener, status: &Arc<Published<Status>>, ended: &Atomi
                 clippy::disallowed_methods,
                 reason = "a thread of its own, no worker; nothing else to wait for"
             )]
-            thread::sleep(ACCEPT_PAUSE);
+            thread::park_timeout(ACCEPT_PAUSE);
             continue;
         };
         if Arc::strong_count(&slots) > limits::ADMIN_CONNECTIONS {

@@ -10,7 +10,6 @@ mod walk;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
@@ -18,11 +17,10 @@ use self::resource::Resource;
 use self::walk::Walk;
 use super::{EXIT_FAILED, complain, say};
 use crate::config;
-use crate::control::RunFault;
-use crate::control::process::{Handle, Process};
+use crate::control::process::Handle;
 use crate::control::settings::Loaded;
+use crate::control::{self, RunFault};
 use crate::net::signals::{self, Signal};
-use crate::worker::core_loop::run_worker;
 
 /// Walks through the system; with `once` ends then, else keeps serving until a signal comes.
 pub(super) fn demo(once: bool) -> ExitCode {
@@ -129,7 +127,7 @@ fn control(configuration: String, serving: Sender<Handle>) -> Result<(), RunFaul
         Ok(loaded) => Ok(Loaded { settings: loaded.settings, warnings: Vec::new() }),
         Err(errors) => Err(errors.iter().map(ToString::to_string).collect()),
     };
-    let mut process = Process::start(Box::new(source), Arc::new(run_worker))?;
+    let mut process = control::start(source)?;
     process.until_serving()?;
     // Nobody listens only when the demo has ended already.
     let _ended = serving.send(process.handle());
