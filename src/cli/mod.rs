@@ -4,6 +4,7 @@
 
 mod check;
 mod demo;
+mod host_settings;
 mod run;
 
 use std::io::Write;

@@ -24,21 +24,24 @@ use crate::policy::exchange::{
 use crate::protocol::moment::Monotonic;
 
 /// Serves a connection from accept to close.
-pub(super) async fn serve(worker: Rc<Worker>, mut cold: ColdConnection, peer: Peer) {
-    let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
-    let deadline = worker.deadlines.enter(waker);
-    loop {
-        deadline.set(clock::monotonic().after(worker.generation().rules.timeouts.idle));
-        worker.metrics.connections_cold.add(1);
-        let goes_on = wait_for_bytes(&worker, &cold, &deadline).await;
-        worker.metrics.connections_cold.subtract(1);
-        if !goes_on {
-            return;
-        }
-        match warm(worker.clone(), cold.warm(), peer, &deadline).await {
-            Parted::Cooled(cooled) => cold = cooled,
-            Parted::Lingers(connection) => return lingering(&worker, connection, &deadline).await,
-            Parted::Closed => return,
+// Not an `async fn`: that would keep every argument twice for as long as the connection lives.
+pub(super) fn serve(worker: Rc<Worker>, mut cold: ColdConnection, peer: Peer) -> impl Future<Output = ()> {
+    async move {
+        let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
+        let deadline = worker.deadlines.enter(waker);
+        loop {
+            deadline.set(clock::monotonic().after(worker.generation().rules.timeouts.idle));
+            worker.metrics.connections_cold.add(1);
+            let goes_on = wait_for_bytes(&worker, &cold, &deadline).await;
+            worker.metrics.connections_cold.subtract(1);
+            if !goes_on {
+                return;
+            }
+            match warm(worker.clone(), cold.warm(), peer, &deadline).await {
+                Parted::Cooled(cooled) => cold = cooled,
+                Parted::Lingers(connection) => return lingering(&worker, connection, &deadline).await,
+                Parted::Closed => return,
+            }
         }
     }
 }
