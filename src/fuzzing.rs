@@ -9,7 +9,7 @@ mod plain_head;
 use crate::limits;
 use crate::protocol::http1::{
     BodyFraming, ChunkedDecoder, ChunkedOutput, FieldTable, HeadLimits, HeadWriter, Method, Rejection,
-    RequestHead, ResponseHead, connection_options, parse_request_head, parse_response_head, request_framing,
+    RequestHead, connection_options, parse_request_head, parse_response_head, request_framing,
     request_target, response_framing, upgrade_protocol,
 };
 use crate::protocol::progress::Progress;
@@ -36,7 +36,10 @@ pub fn request_head(data: &[u8]) {
     assert!(in_bounds(head.method_name, consumed) && in_bounds(head.target, consumed));
     assert_eq!(head.method, Method::of(head.method_name.of(bytes)));
     check_fields(bytes, consumed, &fields);
-    check_request_decisions(bytes, consumed, &head, &fields);
+    let framing = request_framing(bytes, &head, &fields);
+    let plain = plain_head::framing(head.version, &spelt);
+    assert_eq!(framing.map_err(drop), plain.map(|declared| declared.unwrap_or(BodyFraming::None)));
+    check_target(bytes, consumed, &head, &fields);
 
     let mut written = Vec::new();
     let mut writer = HeadWriter::new(&mut written);
@@ -64,7 +67,14 @@ pub fn response_head(data: &[u8]) {
     assert!(matches!(again, Ok(Progress::Done { .. })));
     assert!(in_bounds(head.reason, consumed) && (100..600).contains(&head.status));
     check_fields(bytes, consumed, &fields);
-    check_response_decisions(bytes, method, &head, &fields);
+    let framing = response_framing(bytes, method, &head, &fields);
+    let is_bodyless = method == Method::Head
+        || matches!(head.status, 100..200 | 204 | 304)
+        || method == Method::Connect && head.status / 100 == 2;
+    let undeclared = BodyFraming::UntilClose;
+    let plain = plain_head::framing(head.version, &spelt)
+        .map(|declared| if is_bodyless { BodyFraming::None } else { declared.unwrap_or(undeclared) });
+    assert_eq!(framing.map_err(drop), plain);
 
     let mut written = Vec::new();
     let mut writer = HeadWriter::new(&mut written);
@@ -159,8 +169,7 @@ fn check_fields(bytes: &[u8], consumed: usize, fields: &FieldTable) {
     }
 }
 
-fn check_request_decisions(bytes: &[u8], consumed: usize, head: &RequestHead, fields: &FieldTable) {
-    assert_ne!(request_framing(bytes, head, fields), Ok(BodyFraming::UntilClose));
+fn check_target(bytes: &[u8], consumed: usize, head: &RequestHead, fields: &FieldTable) {
     let Ok(target) = request_target(bytes, head, fields) else { return };
     for span in [target.authority, target.host, target.path, target.query.unwrap_or_default()] {
         assert!(in_bounds(span, consumed));
@@ -169,13 +178,6 @@ fn check_request_decisions(bytes: &[u8], consumed: usize, head: &RequestHead, fi
     assert!(target.authority.of(bytes).starts_with(target.host.of(bytes)));
     let path = target.path.of(bytes);
     assert!(path.is_empty() || path == b"*" || path.starts_with(b"/") && !path.contains(&b'?'));
-}
-
-fn check_response_decisions(bytes: &[u8], method: Method, head: &ResponseHead, fields: &FieldTable) {
-    let framing = response_framing(bytes, method, head, fields);
-    if method == Method::Head || matches!(head.status, 100..200 | 204 | 304) {
-        assert!(matches!(framing, Ok(BodyFraming::None) | Err(_)));
-    }
 }
 
 /// What came out of a chunked body.

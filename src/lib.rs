@@ -16,6 +16,15 @@
 //! ```
 //! What decides is pure; what does I/O decides nothing. `tests/architecture.rs` holds the arrows.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        reason = "rules for what ships, which is linted without its tests too"
+    )
+)]
+
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod limits;

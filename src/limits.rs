@@ -20,8 +20,9 @@ pub const BUFFER_ALIGNMENT: usize = 64;
 pub const BULK_THRESHOLD: u64 = 64 * 1024;
 /// Large buffers one worker may hold (64 MiB); beyond it bulk transfers go through small ones.
 pub const LARGE_BUFFERS_PER_WORKER: usize = 256;
-/// Free small buffers a worker keeps for the next connection (16 MiB); more are given back to the allocator.
-pub const SMALL_BUFFERS_KEPT: usize = 1024;
+/// Free small buffers a worker keeps for the next connection (4 MiB); more are given back to the allocator. Busy
+/// connections keep theirs, so that this many serve those that come and go.
+pub const SMALL_BUFFERS_KEPT: usize = 256;
 
 const _: () =
     assert!(HEAD_ROOM.is_multiple_of(BUFFER_ALIGNMENT) && HEAD_ROOM + TAIL_ROOM < BUFFER_SMALL_BYTES / 2);
@@ -65,6 +66,7 @@ pub const INTERIM_RESPONSES: u32 = 16;
 /// Body bytes read and thrown away so that an answer given early reaches the client before the connection closes.
 pub const DISCARD_BYTES: u64 = 64 * 1024;
 
+const _: () = assert!(CHUNK_SIZE_DIGITS < 16 && CHUNK_LINE_BYTES > CHUNK_SIZE_DIGITS + 2);
 const _: () = assert!(TRAILER_BYTES + CHUNK_LINE_BYTES < BUFFER_SMALL_BYTES - HEAD_ROOM - TAIL_ROOM);
 
 // --- Connections ---------------------------------------------------------------------------------------------
@@ -136,6 +138,9 @@ pub const RESOLVE_WAIT: Duration = Duration::from_secs(5);
 pub const RESOLVER_THREADS: usize = 4;
 /// Addresses kept of one name; more are ignored.
 pub const ADDRESSES_PER_SERVER: usize = 16;
+/// Least time between two views of the servers given to the workers: when a network breaks, thousands of verdicts
+/// change within a second.
+pub const VIEW_INTERVAL: Duration = Duration::from_millis(50);
 /// Health checks under way at once: so many servers may hang before the others are checked late.
 pub const PROBER_THREADS: usize = 64;
 /// Bytes of the head that answers a health check.
@@ -157,7 +162,7 @@ pub const RESTART_LONGEST: Duration = Duration::from_secs(10);
 /// A worker that served this long begins with the first wait again.
 pub const RESTART_FORGIVEN: Duration = Duration::from_secs(60);
 /// Added to the drain time before the process stops waiting for its workers: they cut at the deadline, then unwind.
-pub const DRAIN_GRACE: Duration = Duration::from_secs(2);
+pub const DRAIN_UNWIND: Duration = Duration::from_secs(3);
 /// How long the end of the process waits for the last access-log lines to be written.
 pub const LOG_CLOSE: Duration = Duration::from_secs(2);
 

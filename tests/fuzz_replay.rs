@@ -43,6 +43,7 @@ fn chunked_bodies() {
     replay("chunked", fuzzing::chunked);
 }
 
+#[expect(clippy::disallowed_methods, reason = "how long to replay is the caller's choice")]
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name)
         .map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))

@@ -3,7 +3,11 @@
 mod http1_reading;
 
 use http1_reading::{LIMITS, Read, read_request, read_request_head, read_response, text};
-use ringwall::protocol::http1::{BodyFraming, FieldKind, HeadWriter, Method, TargetForm, Version};
+use ringwall::protocol::http1::{
+    BodyFraming, FieldKind, FieldTable, HeadWriter, Method, Rejection, TargetForm, Version,
+    parse_request_head, parse_response_head,
+};
+use ringwall::protocol::progress::Progress;
 
 /// What is expected of a request: method, version, form, authority, host, port, path, query, framing.
 type Expected<'a> =
@@ -214,8 +218,8 @@ fn written_heads_read_back_as_they_were() {
     let mut writer = HeadWriter::new(&mut written);
     let head = first.read.head;
     writer.request_line(head.method_name.of(message), head.target.of(message));
-    let mut fields = ringwall::protocol::http1::FieldTable::new();
-    let parsed = ringwall::protocol::http1::parse_request_head(message, 0, &LIMITS, &mut fields);
+    let mut fields = FieldTable::new();
+    let parsed = parse_request_head(message, 0, &LIMITS, &mut fields);
     assert!(parsed.is_ok());
     for field in fields.iter() {
         writer.field(field.name.of(message), field.value.of(message));
@@ -225,4 +229,21 @@ fn written_heads_read_back_as_they_were() {
     let Ok(Some(second)) = second else { panic!("{second:?}") };
     assert_eq!((second.read.head, second.read.fields), (first.read.head, first.read.fields));
     assert_eq!(second.framing, first.framing);
+}
+
+/// However slowly a head drips in, the work is linear: bytes once searched are not looked at again. Shown by hiding a
+/// fault among them.
+#[test]
+fn what_was_searched_is_not_searched_again() {
+    let mut fields = FieldTable::new();
+    let request = b"GET / HTTP/1.1\nHost: a\r\nX: ";
+    let response = b"HTTP/1.1 200 OK\nA: b\r\nX: ";
+    for (searched, is_seen) in [(0, true), (14, true), (17, false)] {
+        let outcome = parse_request_head(request, searched, &LIMITS, &mut fields);
+        assert_eq!(outcome == Err(Rejection::BareLf), is_seen, "{outcome:?} from {searched}");
+        assert_eq!(outcome == Ok(Progress::NeedMore { searched: request.len() }), !is_seen);
+        let outcome = parse_response_head(response, searched, &LIMITS, &mut fields);
+        assert_eq!(outcome == Err(Rejection::BareLf), is_seen, "{outcome:?} from {searched}");
+        assert_eq!(outcome == Ok(Progress::NeedMore { searched: response.len() }), !is_seen);
+    }
 }

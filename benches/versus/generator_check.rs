@@ -9,8 +9,8 @@ use crate::event_loop::EventLoop;
 use crate::load::{Load, Request};
 use crate::measure::Bench;
 use crate::origin;
-use crate::peers::on_path;
-use crate::processors;
+use crate::peers::{Name, Peer, Traffic, on_path};
+use crate::processors::{self, Processors};
 
 const CONNECTIONS: usize = 64;
 const SECONDS: u64 = 3;
@@ -27,14 +27,17 @@ struct Figures {
     p99_us: f64,
 }
 
-/// The target is an origin on the proxy's CPU, made slow enough by being alone there that the generators' own cost
-/// does not decide; both generators run on the load's CPU.
-pub(crate) fn compare(bench: &Bench) -> Result<String, String> {
+/// The target is nginx with its origin on the proxy's CPU: slow enough that it is the limit and not the generators,
+/// which have the load's CPU for themselves.
+pub(crate) fn compare(processors: Processors) -> Result<String, String> {
     let wrk = on_path("wrk").ok_or("wrk is not installed: apt-get install wrk")?;
-    let cpu = bench.processors.proxy;
-    let pin = move || processors::pin_this_thread(cpu);
-    let target = origin::serve_on_thread(pin).map_err(|fault| fault.to_string())?;
-    let mut events = EventLoop::new(None).map_err(|fault| fault.to_string())?;
+    let nginx = Peer::find(Name::Nginx)?;
+    let pin = move || processors::pin_this_thread(processors.proxy);
+    let origin = origin::serve_on_thread(pin).map_err(|fault| fault.to_string())?;
+    let events = EventLoop::new(None).map_err(|fault| fault.to_string())?;
+    let mut bench = Bench { events, origin, processors };
+    let running = bench.start(&nginx, Traffic::Small)?;
+    let (target, mut events) = (running.address, bench.events);
     let (mut by_wrk, mut by_us) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         by_wrk.push(wrk_run(&wrk, target).map_err(|fault| format!("wrk: {fault}"))?);

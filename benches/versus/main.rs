@@ -1,6 +1,8 @@
 //! `cargo bench --bench versus`: ringwall beside nginx, HAProxy, Envoy, Pingora and the io_uring floor, under the same
 //! load on the same CPU. What the figures mean and how they are kept fair: `README.md` in this directory.
 
+#![expect(clippy::disallowed_methods, reason = "a measuring program reads clocks and starts threads")]
+
 mod event_loop;
 mod generator_check;
 mod load;
@@ -37,7 +39,7 @@ struct Arguments {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: u16,
     /// Length of one measurement
-    #[arg(long, default_value_t = 1.5)]
+    #[arg(long, default_value_t = 1.0)]
     seconds: f64,
     /// Connections of the `small` scenario
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
@@ -51,6 +53,9 @@ struct Arguments {
     /// Requests per second of the open loop; else 60 % of what the slowest peer reached
     #[arg(long)]
     rate: Option<f64>,
+    /// CPUs of the proxy, the load and the origin, by commas; else the second, first and third that may be used
+    #[arg(long, value_delimiter = ',')]
+    cpus: Vec<usize>,
     /// Compare the load generator with wrk instead
     #[arg(long)]
     check_generator: bool,
@@ -88,13 +93,14 @@ fn main() -> ExitCode {
 }
 
 fn measure(arguments: &Arguments) -> Result<String, String> {
-    let processors = Processors::choose()?;
+    let processors = Processors::choose(&arguments.cpus)?;
     raise_descriptor_limit()?;
-    let peers = find_peers(&arguments.only);
-    let mut bench = set_up(processors)?;
+    processors::pin_this_thread(processors.load).map_err(|fault| format!("cannot pin: {fault}"))?;
     if arguments.check_generator {
-        return generator_check::compare(&bench);
+        return generator_check::compare(processors);
     }
+    let mut bench = set_up(processors)?;
+    let peers = find_peers(&arguments.only);
     let plan = Plan {
         peers,
         rounds: arguments.rounds.into(),
@@ -138,10 +144,9 @@ fn find_peers(only: &[Name]) -> Vec<Peer> {
     found.collect()
 }
 
-/// Pins this thread for the load, and starts the origin: in the same event loop, or on a CPU of its own.
+/// Starts the origin: in the load's event loop, or on a CPU of its own.
 fn set_up(processors: Processors) -> Result<Bench, String> {
     let fault = |fault: std::io::Error| format!("cannot set up: {fault}");
-    processors::pin_this_thread(processors.load).map_err(fault)?;
     let (shared, origin) = if processors.origin == processors.load {
         let origin = Origin::bind().map_err(fault)?;
         let address = origin.address().map_err(fault)?;

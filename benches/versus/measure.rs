@@ -235,10 +235,11 @@ impl Results {
     }
 
     fn note(&mut self, name: Name, fault: &str) {
-        let note = format!("{}: {fault}", name.text());
-        if !self.notes.contains(&note) {
-            eprintln!("{note}");
-            self.notes.push(note);
+        eprintln!("{}: {fault}", name.text());
+        // The first failure of a peer says enough in the report.
+        let start = format!("{}: ", name.text());
+        if !self.notes.iter().any(|note| note.starts_with(&start)) {
+            self.notes.push(start + fault);
         }
     }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::time::ClockId;
 use nix::unistd::Pid;
@@ -17,6 +18,8 @@ use crate::processors::{self, Processors};
 
 /// Time a peer has to end after SIGTERM.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// More than the `idle` scenario can open from one address.
+const CONNECTIONS_MAX: u64 = 32_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, clap::ValueEnum)]
 pub(crate) enum Name {
@@ -51,7 +54,7 @@ pub(crate) struct Peer {
     program: PathBuf,
 }
 
-/// What the floor's buffers are sized for; the other peers have one configuration for all.
+/// What the floor is set for, by measurement; the other peers have one configuration for all.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Traffic {
     Small,
@@ -86,7 +89,10 @@ impl Peer {
     ) -> Result<Running, String> {
         let listen = free_address().map_err(|fault| format!("no free port: {fault}"))?;
         let directory = Directory::create().map_err(|fault| format!("no temporary directory: {fault}"))?;
-        let place = Place { listen, origin, directory: directory.0.clone(), cpu: processors.proxy };
+        let (descriptors, _) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|fault| fault.to_string())?;
+        let connections = (descriptors.saturating_sub(100) * 2 / 5).min(CONNECTIONS_MAX);
+        let place =
+            Place { listen, origin, directory: directory.0.clone(), cpu: processors.proxy, connections };
         let child = self.command(&place, traffic).and_then(|mut command| {
             let output = File::create(directory.0.join("output"))?;
             let errors = File::create(directory.0.join("errors"))?;
@@ -109,14 +115,11 @@ impl Peer {
         let mut command = Command::new(&self.program);
         match self.name {
             Name::Floor => {
-                let (buffer_bytes, buffers) = match traffic {
-                    Traffic::Small => ("4096", "128"),
-                    Traffic::Bulk => ("65536", "128"),
+                let buffers = match traffic {
+                    Traffic::Small => ["4096", "64", "eager"],
+                    Traffic::Bulk => ["262144", "32", "paced"],
                 };
-                command
-                    .arg(place.listen.to_string())
-                    .arg(place.origin.to_string())
-                    .args([buffer_bytes, buffers]);
+                command.arg(place.listen.to_string()).arg(place.origin.to_string()).args(buffers);
             }
             Name::Ringwall => {
                 let file = place.write("ringwall.toml", include_str!("conf/ringwall.toml"))?;
@@ -151,6 +154,8 @@ struct Place {
     origin: SocketAddr,
     directory: PathBuf,
     cpu: usize,
+    /// What a peer may be set to that reserves descriptors for each connection.
+    connections: u64,
 }
 
 impl Place {
@@ -163,7 +168,8 @@ impl Place {
             .replace("@ORIGIN_ADDRESS@", &self.origin.ip().to_string())
             .replace("@ORIGIN_PORT@", &self.origin.port().to_string())
             .replace("@DIRECTORY@", &self.directory.to_string_lossy())
-            .replace("@CPU@", &self.cpu.to_string());
+            .replace("@CPU@", &self.cpu.to_string())
+            .replace("@CONNECTIONS@", &self.connections.to_string());
         let file = self.directory.join(name);
         fs::write(&file, text)?;
         Ok(file)

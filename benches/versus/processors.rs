@@ -14,8 +14,15 @@ pub(crate) struct Processors {
 }
 
 impl Processors {
-    /// Spreads over the CPUs this process may use. Fails on a single one: the proxy would not be alone.
-    pub(crate) fn choose() -> Result<Self, String> {
+    /// Takes the given CPUs in the order proxy, load, origin, or spreads over those this process may use. Fails on a
+    /// single one: the proxy would not be alone.
+    pub(crate) fn choose(given: &[usize]) -> Result<Self, String> {
+        match *given {
+            [proxy, load] => return Ok(Processors { proxy, load, origin: load }),
+            [proxy, load, origin] => return Ok(Processors { proxy, load, origin }),
+            [] => {}
+            _ => return Err("--cpus takes two or three CPUs: proxy, load, origin".into()),
+        }
         let allowed = sched_getaffinity(Pid::from_raw(0)).map_err(|fault| fault.to_string())?;
         let allowed: Vec<usize> =
             (0..CpuSet::count()).filter(|&cpu| allowed.is_set(cpu) == Ok(true)).collect();

@@ -15,7 +15,7 @@ use crate::peers::{Running, on_path};
 const ATTACH: Duration = Duration::from_millis(700);
 const LENGTH: Duration = Duration::from_secs(1);
 /// Rarer calls belong to timers, not to requests.
-const RARE: f64 = 0.02;
+const RARE: f64 = 0.05;
 
 /// Calls per request, by name.
 pub(crate) type Calls = BTreeMap<String, f64>;

@@ -3,6 +3,8 @@
 //! What the commands do is the business of the modules they call.
 
 mod check;
+mod demo;
+mod host_settings;
 mod run;
 
 use std::io::Write;
@@ -72,10 +74,7 @@ fn dispatch(command: Command) -> ExitCode {
     match command {
         Command::Run { config } => run::run(config),
         Command::Check { config, json, strict } => check::check(&load(&config), json, strict),
-        Command::Demo { once: _ } => {
-            complain("this version has no demonstration yet; use `ringwall check`");
-            EXIT_FAILED.into()
-        }
+        Command::Demo { once } => demo::demo(once),
     }
 }
 
@@ -85,7 +84,6 @@ fn load(file: &Path) -> Result<Loaded, Vec<ConfigError>> {
 }
 
 /// The variables that concern us. One that is not UTF-8 is refused rather than overlooked.
-#[allow(clippy::disallowed_methods, reason = "the environment is read here and nowhere else")]
 fn environment() -> Result<Vec<(String, String)>, Vec<ConfigError>> {
     let mut variables = Vec::new();
     let mut errors = Vec::new();
@@ -109,4 +107,9 @@ fn environment() -> Result<Vec<(String, String)>, Vec<ConfigError>> {
 /// One line on standard error. There is nobody to tell when that fails.
 fn complain(line: &str) {
     let _ = writeln!(std::io::stderr(), "ringwall: {line}");
+}
+
+/// One line on standard output. There is nobody to tell when that fails.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{complain, load};
+use super::{complain, host_settings, load};
 use crate::control::settings::Loaded;
 use crate::control::{self, RunFault};
 
 /// Serves until a signal ends it.
 pub(super) fn run(file: PathBuf) -> ExitCode {
+    host_settings::apply();
     let source = move || match load(&file) {
         Ok(loaded) => {
             let warnings = loaded.warnings.iter().map(ToString::to_string).collect();

@@ -84,6 +84,9 @@ pub(super) fn parse_server_url(text: &str) -> Result<ServerUrl, String> {
 
 /// A host and an optional port, as `Host` has them.
 pub(super) fn parse_authority(text: &str) -> Result<(String, Option<u16>), String> {
+    if text.contains('/') {
+        return Err("a host has no scheme and no path; leave them out".to_owned());
+    }
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (inner, after) = rest.split_once(']').ok_or("the closing bracket is missing")?;

@@ -98,6 +98,10 @@ fn list_text(cpus: &[usize]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::document::parse_document;
+    use super::super::reader::Section;
+    use super::super::report::{Place, Report};
+    use super::super::schema;
     use super::*;
 
     #[test]
@@ -116,6 +120,63 @@ mod tests {
         check("99999999999999999999", None);
         check("0-99999", None);
         check("all", None);
+    }
+
+    /// The workers on `allowed` CPUs under `cpus = value`, and all that is found.
+    fn workers(value: &str, allowed: &[usize]) -> (Vec<usize>, Vec<String>) {
+        let (report, file) = (Report::default(), "test.toml".into());
+        let text = format!("cpus = {value}");
+        let table = parse_document(&text, &file, &report).expect("TOML");
+        let section = Section::root(&table, &Place::start_of(&file), schema::WORKERS, &report);
+        let cpus = worker_cpus(section.get("cpus").as_ref(), allowed);
+        let found = match report.finish() {
+            Ok(warnings) => warnings.iter().map(|warning| format!("warning {warning}")).collect(),
+            Err(errors) => errors.iter().map(ToString::to_string).collect(),
+        };
+        (cpus, found)
+    }
+
+    #[test]
+    fn workers_run_on_allowed_cpus_only() {
+        let check = |value: &str, expected: &[usize], findings: &[&str]| {
+            assert_eq!(
+                workers(value, &[0, 1, 4]),
+                (expected.to_vec(), findings.iter().map(ToString::to_string).collect())
+            );
+        };
+        check("'auto'", &[0, 1, 4], &[]);
+        check("'4,0'", &[4, 0], &[]);
+        check("'0,1,4'", &[0, 1, 4], &[]);
+        check(
+            "'0-5'",
+            &[0, 1, 2, 3, 4, 5],
+            &["test.toml:1:8: `cpus` is \"0-5\": this process may not use CPU 2-3,5; allowed are 0-1,4"],
+        );
+        check(
+            "'1,1'",
+            &[1, 1],
+            &["warning test.toml:1:8: CPU 1 has several workers, which take turns; name it once"],
+        );
+        check(
+            "'1,4,1,1,4'",
+            &[1, 4, 1, 1, 4],
+            &[
+                "warning test.toml:1:8: CPU 1,4 has several workers, which take turns; name it once",
+                "warning test.toml:1:8: 5 workers share 3 usable CPUs; have at most one worker for each",
+            ],
+        );
+        check(
+            "2",
+            &[0, 1, 4],
+            &[
+                "test.toml:1:8: `cpus` must be \"auto\" or a list of CPUs such as \"2-5,8\", not the integer 2",
+            ],
+        );
+    }
+
+    #[test]
+    fn absent_means_every_allowed_cpu() {
+        assert_eq!(worker_cpus(None, &[3, 5]), [3, 5]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use toml::Spanned;
-use toml::de::{DeInteger, DeTable, DeValue};
+use toml::de::{DeInteger, DeString, DeTable, DeValue};
 
 use super::node::{Entry, List, Node, Table, Value};
 use super::report::{Place, Report};
@@ -14,7 +14,7 @@ pub(super) fn parse_document(text: &str, file: &Arc<str>, report: &Report) -> Op
     let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
     let source = Source::File { text, file, line_starts };
     match DeTable::parse(text) {
-        Ok(document) => Some(source.table(document.get_ref(), "", report)),
+        Ok(document) => Some(source.table(document.get_ref())),
         Err(error) => {
             let message = error.message().lines().collect::<Vec<_>>().join(", ");
             report.error(&source.place(error.span().unwrap_or(0..0)), "", format!("not TOML: {message}"));
@@ -24,12 +24,12 @@ pub(super) fn parse_document(text: &str, file: &Arc<str>, report: &Report) -> Op
 }
 
 /// Reads a variable's text: a TOML string, list or table; anything else is [`Value::Bare`].
-pub(super) fn parse_variable(text: &str, place: &Place, path: &str, report: &Report) -> Node {
+pub(super) fn parse_variable(text: &str, place: &Place) -> Node {
     match DeValue::parse(text) {
         Ok(value)
             if matches!(value.get_ref(), DeValue::String(_) | DeValue::Array(_) | DeValue::Table(_)) =>
         {
-            Source::Variable(place).node(&value, path, report)
+            Source::Variable(place).node(&value)
         }
         Ok(_) | Err(_) => Node { place: place.clone(), value: Value::Bare(text.to_owned()) },
     }
@@ -58,36 +58,29 @@ enum Source<'t> {
 }
 
 impl Source<'_> {
-    fn table(&self, table: &DeTable<'_>, path: &str, report: &Report) -> Table {
-        table
-            .iter()
-            .map(|(name, value)| {
-                let node = self.node(value, &join(path, name.get_ref()), report);
-                (name.get_ref().to_string(), Entry { place: self.place(name.span()), node })
-            })
-            .collect()
+    fn table(&self, table: &DeTable<'_>) -> Table {
+        let entry = |(name, value): (&Spanned<DeString<'_>>, _)| {
+            let entry = Entry { place: self.place(name.span()), node: self.node(value) };
+            (name.get_ref().to_string(), entry)
+        };
+        table.iter().map(entry).collect()
     }
 
-    fn node(&self, spanned: &Spanned<DeValue<'_>>, path: &str, report: &Report) -> Node {
+    fn node(&self, spanned: &Spanned<DeValue<'_>>) -> Node {
         let place = self.place(spanned.span());
         let value = match spanned.get_ref() {
             DeValue::String(text) => Value::Text(text.to_string()),
-            DeValue::Integer(digits) => Value::Integer(integer(digits).unwrap_or_else(|| {
-                report.error(&place, path, format!("the integer {digits} does not fit 64 bits"));
-                0
-            })),
-            DeValue::Float(float) => Value::Float(float.as_str().to_owned()),
+            DeValue::Integer(digits) => {
+                integer(digits).map_or_else(|| Value::Number(digits.to_string()), Value::Integer)
+            }
+            DeValue::Float(float) => Value::Number(float.as_str().to_owned()),
             DeValue::Boolean(flag) => Value::Flag(*flag),
             DeValue::Datetime(date) => Value::Date(date.to_string()),
             DeValue::Array(array) => Value::List(List {
                 of_tables: array.first().is_some_and(|first| self.is_header(first)),
-                elements: array
-                    .iter()
-                    .enumerate()
-                    .map(|(index, element)| self.node(element, &join(path, &index.to_string()), report))
-                    .collect(),
+                elements: array.iter().map(|element| self.node(element)).collect(),
             }),
-            DeValue::Table(table) => Value::Table(self.table(table, path, report)),
+            DeValue::Table(table) => Value::Table(self.table(table)),
         };
         Node { place, value }
     }

@@ -50,18 +50,12 @@ impl Assignment {
 
     /// Writes the setting into the tree.
     pub(super) fn apply(&self, root: &mut Table, report: &Report) {
-        if let Err(reason) = self.set_in_table(root, &self.levels, "", report) {
+        if let Err(reason) = self.set_in_table(root, &self.levels, "") {
             report.error(&self.place, &self.levels.join("."), reason);
         }
     }
 
-    fn set_in_table(
-        &self,
-        table: &mut Table,
-        levels: &[String],
-        path: &str,
-        report: &Report,
-    ) -> Result<(), String> {
+    fn set_in_table(&self, table: &mut Table, levels: &[String], path: &str) -> Result<(), String> {
         let Some((level, inner)) = levels.split_first() else { return Ok(()) };
         let mut same = table.keys().filter(|name| fold(name) == *level);
         let name = same.next().unwrap_or(level).clone();
@@ -70,7 +64,7 @@ impl Assignment {
         }
         let key = join(path, &name);
         if inner.is_empty() {
-            let node = parse_variable(&self.text, &self.place, &key, report);
+            let node = parse_variable(&self.text, &self.place);
             match table.get_mut(&name) {
                 Some(entry) => entry.node = node,
                 None => drop(table.insert(name, Entry { place: self.place.clone(), node })),
@@ -78,16 +72,10 @@ impl Assignment {
             return Ok(());
         }
         let new = || Entry { place: self.place.clone(), node: self.container(inner) };
-        self.set_in_node(&mut table.entry(name).or_insert_with(new).node, inner, &key, report)
+        self.set_in_node(&mut table.entry(name).or_insert_with(new).node, inner, &key)
     }
 
-    fn set_in_node(
-        &self,
-        node: &mut Node,
-        levels: &[String],
-        path: &str,
-        report: &Report,
-    ) -> Result<(), String> {
+    fn set_in_node(&self, node: &mut Node, levels: &[String], path: &str) -> Result<(), String> {
         let first = levels.first().map_or("", String::as_str);
         if matches!(node.value, Value::Text(_)) && index(first).is_some() {
             // One value may stand for a list of one.
@@ -95,19 +83,13 @@ impl Assignment {
             node.value = Value::List(List { elements: vec![element], of_tables: false });
         }
         match &mut node.value {
-            Value::Table(table) => self.set_in_table(table, levels, path, report),
-            Value::List(list) => self.set_in_list(&mut list.elements, levels, path, report),
+            Value::Table(table) => self.set_in_table(table, levels, path),
+            Value::List(list) => self.set_in_list(&mut list.elements, levels, path),
             _ => Err(format!("`{path}` is {node} and has no part `{first}`")),
         }
     }
 
-    fn set_in_list(
-        &self,
-        elements: &mut Vec<Node>,
-        levels: &[String],
-        path: &str,
-        report: &Report,
-    ) -> Result<(), String> {
+    fn set_in_list(&self, elements: &mut Vec<Node>, levels: &[String], path: &str) -> Result<(), String> {
         let Some((level, inner)) = levels.split_first() else { return Ok(()) };
         let next = elements.len();
         let Some(index) = index(level).filter(|index| *index <= next) else {
@@ -117,7 +99,7 @@ impl Assignment {
         };
         let key = join(path, level);
         if inner.is_empty() {
-            let node = parse_variable(&self.text, &self.place, &key, report);
+            let node = parse_variable(&self.text, &self.place);
             match elements.get_mut(index) {
                 Some(element) => *element = node,
                 None => elements.push(node),
@@ -127,7 +109,7 @@ impl Assignment {
         if index == next {
             elements.push(self.container(inner));
         }
-        elements.get_mut(index).map_or(Ok(()), |element| self.set_in_node(element, inner, &key, report))
+        elements.get_mut(index).map_or(Ok(()), |element| self.set_in_node(element, inner, &key))
     }
 
     /// What holds the first of `levels`: a list for an index, else a table.

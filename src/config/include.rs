@@ -19,11 +19,12 @@ use crate::limits::{CONFIG_FILE_BYTES, CONFIG_FILES, CONFIG_INCLUDE_DEPTH};
 /// Reads `main` and all that it includes. `adjust` changes the main file's own settings before `include` is read.
 /// None: the tree is not whole, and the report says why.
 pub(super) fn read_files(main: &Path, adjust: impl FnOnce(&mut Table), report: &Report) -> Option<Table> {
-    let mut loader = Loader { report, seen: BTreeSet::new(), open: Vec::new(), merged: Table::new() };
+    let mut loader =
+        Loader { report, seen: BTreeSet::new(), open: Vec::new(), merged: Table::new(), whole: true };
     let mut own = loader.parse(main, &Place::start_of(&name_of(main)))?;
     adjust(&mut own);
     loader.take_in(main, own);
-    report.is_clean().then_some(loader.merged)
+    loader.whole.then_some(loader.merged)
 }
 
 /// How places call a file.
@@ -38,6 +39,8 @@ struct Loader<'r> {
     /// The files whose includes are being read, outermost first.
     open: Vec<PathBuf>,
     merged: Table,
+    /// Everything that was to be read could be.
+    whole: bool,
 }
 
 impl Loader<'_> {
@@ -83,12 +86,16 @@ impl Loader<'_> {
             match matching(directory, &pattern) {
                 Ok(files) => {
                     for file in files {
-                        if let Some(table) = self.parse(&file, &place) {
-                            self.take_in(&file, table);
+                        match self.parse(&file, &place) {
+                            Some(table) => self.take_in(&file, table),
+                            None => self.whole = false,
                         }
                     }
                 }
-                Err(reason) => self.report.error(&place, "include", reason),
+                Err(reason) => {
+                    self.whole = false;
+                    self.report.error(&place, "include", reason);
+                }
             }
         }
         self.open.pop();

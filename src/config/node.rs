@@ -21,8 +21,8 @@ pub(super) enum Value {
     /// A variable's text that is no TOML string, list or table: the reader of the key says what it is.
     Bare(String),
     Integer(i64),
-    /// As written: no setting is one, but a refusal quotes it.
-    Float(String),
+    /// A float, or an integer beyond 64 bits, as written: no setting is one, but a refusal quotes it.
+    Number(String),
     Flag(bool),
     /// As written: no setting is one, but a refusal quotes it.
     Date(String),
@@ -57,7 +57,7 @@ impl fmt::Display for Node {
         match &self.value {
             Value::Text(text) | Value::Bare(text) => write!(f, "{}", quoted(text)),
             Value::Integer(number) => write!(f, "the integer {number}"),
-            Value::Float(text) => write!(f, "the float {text}"),
+            Value::Number(text) => write!(f, "the number {text}"),
             Value::Flag(flag) => write!(f, "{flag}"),
             Value::Date(text) => write!(f, "the date {text}"),
             Value::List(_) => f.write_str("a list"),

@@ -27,10 +27,8 @@ pub(super) fn workers(root: &Section<'_>, allowed: &[usize]) -> WorkerSettings {
 
 /// The listeners in file order. A faulty one is there too, with a stand-in, so that routes may name it.
 pub(super) fn listeners(root: &Section<'_>) -> Vec<Listener> {
-    let sections = root.sections("listener", schema::LISTENER);
-    if sections.is_empty() {
-        root.error("listener", "no listener; write for example [[listener]] with `name` and `address`");
-    }
+    let none = "no listener; write for example [[listener]] with `name` and `address`";
+    let sections = root.some_sections("listener", schema::LISTENER, none);
     if sections.len() > limits::LISTENERS {
         root.error("listener", format!("more than {} listeners; remove some", limits::LISTENERS));
     }

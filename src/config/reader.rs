@@ -28,7 +28,7 @@ pub(super) struct Section<'t> {
 /// One value with the name it goes by.
 #[derive(Clone)]
 pub(super) struct Field<'t> {
-    /// As messages call it: ```address` in [admin]``.
+    /// As messages call it: the key and its table.
     label: String,
     /// Dotted.
     pub(super) path: String,
@@ -69,13 +69,19 @@ impl<'t> Section<'t> {
         })
     }
 
-    /// The tables of the list under `key`, written `[[key]]`.
-    pub(super) fn sections(&self, key: &str, known: &'static [&'static str]) -> Vec<Self> {
-        let Some(field) = self.get(key) else { return Vec::new() };
+    /// The tables of the list under `key`, written `[[key]]`; `none` is reported where there is not one.
+    pub(super) fn some_sections(&self, key: &str, known: &'static [&'static str], none: &str) -> Vec<Self> {
+        let Some(field) = self.get(key) else {
+            self.error(key, none);
+            return Vec::new();
+        };
         let Cow::Borrowed(Node { value: Value::List(list), .. }) = field.node else {
             field.refuse(&format!("a list of tables, each begun by [[{key}]]"));
             return Vec::new();
         };
+        if list.elements.is_empty() {
+            field.object(none);
+        }
         let section = |(i, node)| field.element(i, node).section(format!("[[{key}]]"), known);
         list.elements.iter().enumerate().filter_map(section).collect()
     }
@@ -355,10 +361,12 @@ impl<'t> Field<'t> {
 
 /// The candidate that `text` is most probably a slip for.
 pub(super) fn nearest<'c>(text: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
-    let tolerated = 1 + text.len() / 4;
+    let distance = |candidate: &str| {
+        strsim::damerau_levenshtein(&text.to_ascii_lowercase(), &candidate.to_ascii_lowercase())
+    };
     candidates
-        .map(|candidate| (strsim::damerau_levenshtein(&text.to_ascii_lowercase(), candidate), candidate))
-        .filter(|(distance, _)| *distance <= tolerated)
+        .map(|candidate| (distance(candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= text.len().max(candidate.len()) / 3)
         .min()
         .map(|(_, candidate)| candidate)
 }

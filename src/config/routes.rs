@@ -33,10 +33,8 @@ const KINDS: &[(&str, RouteKind)] = &[
 
 /// The sound routes in file order with their tables; the report tells of the others.
 pub(super) fn routes<'t>(root: &Section<'t>, names: &Names<'_>) -> Vec<(Route, Section<'t>)> {
-    let sections = root.sections("route", schema::ROUTE);
-    if sections.is_empty() {
-        root.error("route", "no route; write for example [[route]] with `path`, `upstream` and `access`");
-    }
+    let none = "no route; write for example [[route]] with `path`, `upstream` and `access`";
+    let sections = root.some_sections("route", schema::ROUTE, none);
     if sections.len() > limits::ROUTES {
         root.error("route", format!("more than {} routes; remove some", limits::ROUTES));
     }
@@ -248,8 +246,12 @@ fn position(name: &str, names: &[&str]) -> Option<u16> {
 }
 
 fn unknown(what: &str, name: &str, names: &[&str]) -> String {
+    // A listener whose name is at fault is there without one.
+    let mut names: Vec<_> = names.iter().copied().filter(|name| !name.is_empty()).collect();
+    names.dedup();
     let advice = match nearest(name, names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
+        None if names.is_empty() => "there is none".to_owned(),
         None => format!("there are: {}", names.join(", ")),
     };
     format!("no {what} has this name; {advice}")

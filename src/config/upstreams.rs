@@ -60,7 +60,7 @@ fn servers(section: &Section<'_>) -> Vec<Server> {
     for field in fields {
         let Some(server) = server(&field) else { continue };
         if servers.iter().any(|other| other.host == server.host && other.port == server.port) {
-            field.fault("this server is named twice; give it a `weight` instead");
+            field.object(format!("{} is named twice; give it a `weight` instead", server.authority));
         }
         servers.push(server);
     }

@@ -1,6 +1,6 @@
 //! The log writer: one thread that takes batches from all workers, formats them and writes them out.
 //!
-//! What a line looks like is [`line`]'s business. A disk or pipe that does not keep up costs records, counted by the
+//! What a line looks like is [`mod@line`]'s business. A disk or pipe that does not keep up costs records, counted by the
 //! workers, and never a request's time.
 
 pub mod line;
@@ -38,8 +38,7 @@ struct Orders {
     /// Names by generation, the newest first: exchanges end under the rules they began with.
     names: Published<Vec<Arc<Names>>>,
     reopen: AtomicBool,
-    /// No more will come: end when all that came is written.
-    finish: AtomicBool,
+    ending: AtomicBool,
     failures: Arc<Count>,
 }
 
@@ -60,13 +59,9 @@ impl LogWriter {
         };
         let (hub, reader) = log_channel(workers);
         let names = Published::new(Vec::new());
-        let orders = Orders {
-            names,
-            reopen: AtomicBool::new(false),
-            finish: AtomicBool::new(false),
-            failures: Arc::default(),
-        };
-        let (orders, format) = (Arc::new(orders), settings.format);
+        let (reopen, ending) = (AtomicBool::new(false), AtomicBool::new(false));
+        let orders = Arc::new(Orders { names, reopen, ending, failures: Arc::default() });
+        let format = settings.format;
         let (end, ended) = channel();
         let writer = Writer { reader, orders: Arc::clone(&orders), format, outlet, text: Vec::new() };
         thread::Builder::new().name("ringwall-log".into()).spawn(move || {
@@ -99,11 +94,9 @@ impl LogWriter {
         self.hub.nudge();
     }
 
-    /// Waits until all that was handed over so far is written, up to `limit`. False when the time was up first.
-    ///
-    /// Sinks may be left: what a worker's runtime held when it ended need not all have been dropped.
+    /// Waits until all that was handed over so far is written. False when that took longer than `limit`.
     pub fn finish(self, limit: Duration) -> bool {
-        self.orders.finish.store(true, Ordering::Release);
+        self.orders.ending.store(true, Ordering::Release);
         self.hub.nudge();
         self.ended.recv_timeout(limit) == Err(std::sync::mpsc::RecvTimeoutError::Disconnected)
     }
@@ -127,27 +120,28 @@ struct Outlet {
 }
 
 impl Writer {
-    /// Until it is to finish, or the hub and all sinks are gone: collects what has arrived, up to a bound, and writes
-    /// it at once.
+    /// Collects what has arrived, up to a bound, and writes it at once, until there will be no more.
     fn run(mut self) {
-        while let Ok(first) = self.reader.recv() {
-            // Looked at before the channel: what was handed over before the order is found there.
-            let finishing = self.orders.finish.load(Ordering::Acquire);
+        while let Some(first) = self.next() {
             self.format(first);
-            let mut emptied = false;
-            while self.text.len() < limits::LOG_WRITE_BYTES && !emptied {
-                match self.reader.try_recv() {
-                    Ok(next) => self.format(next),
-                    Err(_) => emptied = true,
-                }
+            while self.text.len() < limits::LOG_WRITE_BYTES
+                && let Ok(next) = self.reader.try_recv()
+            {
+                self.format(next);
             }
             if self.orders.reopen.swap(false, Ordering::AcqRel) {
                 self.outlet.reopen();
             }
             self.write();
-            if finishing && emptied {
-                return;
-            }
+        }
+    }
+
+    /// Waits for the next message; at the end takes those that are there.
+    fn next(&self) -> Option<LogMessage> {
+        if self.orders.ending.load(Ordering::Acquire) {
+            self.reader.try_recv().ok()
+        } else {
+            self.reader.recv().ok()
         }
     }
 

@@ -1,7 +1,7 @@
 //! The admin server: what the process says of itself, over HTTP/1.1 on an address of its own.
 //!
 //! Plain blocking threads, one per connection up to a bound: it serves scrapers and people, not load. It reads
-//! published pictures and counters alone and can change nothing. What is answered is [`answer`]'s business.
+//! published pictures and counters alone and can change nothing. What is answered is [`mod@answer`]'s business.
 
 pub mod answer;
 
@@ -70,7 +70,11 @@ fn accept(listener: &TcpListener, status: &Arc<Published<Status>>, ended: &Atomi
             return;
         }
         let Ok(stream) = stream else {
-            thread::sleep(ACCEPT_PAUSE);
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a thread of its own, no worker; nothing else to wait for"
+            )]
+            thread::park_timeout(ACCEPT_PAUSE);
             continue;
         };
         if Arc::strong_count(&slots) > limits::ADMIN_CONNECTIONS {

@@ -92,14 +92,14 @@ pub(crate) fn status() -> Status {
         ready: true,
         draining: false,
         workers: vec![worker(0, "serving"), worker(1, "dead")],
-        upstreams: vec![UpstreamStatus {
+        upstreams: Arc::new([UpstreamStatus {
             name: "orders".into(),
             servers: vec![
                 server("192.0.2.1:8080", vec![([192, 0, 2, 1], 8080).into()], Probe::Up),
                 server("gone.example", Vec::new(), Probe::Unknown),
             ],
-        }],
-        listeners: vec![Listener { name: "public".into(), address: ([127, 0, 0, 1], 80).into() }],
+        }]),
+        listeners: Arc::new([Listener { name: "public".into(), address: ([127, 0, 0, 1], 80).into() }]),
         log_failures: Arc::default(),
     }
 }

@@ -117,7 +117,7 @@ impl Text {
     fn upstreams(&mut self, status: &Status) {
         let name = "ringwall_upstream_server_up";
         self.head(name, "gauge", "1 when the server has an address and its health checks do not fail.");
-        for upstream in &status.upstreams {
+        for upstream in status.upstreams.iter() {
             for server in &upstream.servers {
                 let (group, place) = (escaped(&upstream.name), escaped(&server.authority));
                 let labels = format!("upstream=\"{group}\",server=\"{place}\"");

@@ -32,9 +32,14 @@ use self::settings::SettingsSource;
 use crate::net::signals;
 use crate::worker::core_loop::run_worker;
 
+/// Begins to run the proxy; the caller carries it on and passes signals to it.
+pub fn start(source: impl SettingsSource + 'static) -> Result<Process, RunFault> {
+    Process::start(Box::new(source), Arc::new(run_worker))
+}
+
 /// Runs the proxy until SIGTERM or SIGINT has drained it. SIGHUP asks `source` again.
 pub fn run(source: impl SettingsSource + 'static) -> Result<(), RunFault> {
-    let process = Process::start(Box::new(source), Arc::new(run_worker))?;
+    let process = start(source)?;
     let handle = process.handle();
     signals::forward(move |signal| handle.ask(signal)).map_err(RunFault::Thread)?;
     process.until_ended()

@@ -67,9 +67,12 @@ enum Stage {
 
 struct Force {
     rules: Arc<Ruleset>,
-    view: Arc<UpstreamView>,
     watch: UpstreamWatch,
     supervisor: Supervisor,
+    /// When the workers were last given a view of the servers.
+    view_given: Monotonic,
+    /// When they are given the next; absent while nothing changed.
+    view_due: Option<Monotonic>,
 }
 
 struct Pending {
@@ -97,7 +100,7 @@ impl Process {
         let status = Status {
             started,
             started_at: clock::unix_micros(),
-            listeners: settings.ruleset.listeners.clone(),
+            listeners: settings.ruleset.listeners.as_slice().into(),
             log_failures: log.as_ref().map(LogWriter::failures).unwrap_or_default(),
             ..Status::default()
         };
@@ -129,7 +132,7 @@ impl Process {
         };
         let mut rules = settings.ruleset;
         rules.generation = 1;
-        new.prepare(rules, started)?;
+        new.prepare(rules, started);
         Ok(new)
     }
 
@@ -192,7 +195,8 @@ impl Process {
         };
         let pending = self.pending.as_ref().map(|pending| pending.until);
         let restart = self.force.as_ref().and_then(|force| force.supervisor.next_start());
-        [stage, pending, restart].into_iter().flatten().min()
+        let view = self.force.as_ref().and_then(|force| force.view_due);
+        [stage, pending, restart, view].into_iter().flatten().min()
     }
 
     fn on_time(&mut self, now: Monotonic) -> Result<(), RunFault> {
@@ -201,6 +205,9 @@ impl Process {
         }
         if let Some(force) = &mut self.force {
             force.supervisor.start_due(now);
+            if force.view_due.is_some_and(|due| due <= now) {
+                self.give_view(now);
+            }
         }
         match self.stage {
             Stage::Starting { until } if until <= now => Err(RunFault::NotReady),
@@ -217,9 +224,9 @@ impl Process {
         match event {
             Event::Probed(probed) => {
                 let change = self.force.as_mut().map(|force| force.watch.note_probed(probed));
-                self.on_change(change.unwrap_or(Change::None));
+                self.on_change(change.unwrap_or(Change::None), now);
             }
-            Event::Resolved(resolved) => self.on_resolved(&resolved),
+            Event::Resolved(resolved) => self.on_resolved(&resolved, now),
             Event::Signal(Signal::Reload) => self.reload(now),
             Event::Signal(Signal::Stop) => self.stop(now)?,
             Event::WorkerEnded { index, result } => {
@@ -272,8 +279,11 @@ impl Process {
         journal::info(format_args!("draining, for up to {} s", force.rules.timeouts.drain.as_secs_f64()));
         force.supervisor.drain(deadline);
         let ended = force.supervisor.all_ended();
-        self.stage =
-            if ended { Stage::Ended } else { Stage::Draining { until: deadline.after(limits::DRAIN_GRACE) } };
+        self.stage = if ended {
+            Stage::Ended
+        } else {
+            Stage::Draining { until: deadline.after(limits::DRAIN_UNWIND) }
+        };
         Ok(())
     }
 
@@ -298,17 +308,19 @@ impl Process {
         warnings.iter().for_each(journal::warn);
         let accepted = self.fixed.accept(settings, self.generations + 1).map_err(|refusal| vec![refusal])?;
         accepted.needs_restart.iter().for_each(journal::warn);
-        self.prepare(accepted.ruleset, now).map_err(|fault| vec![fault.to_string()])
+        self.prepare(accepted.ruleset, now);
+        Ok(())
     }
 
     /// Has the names of new rules looked up; they come in force when that is done or took too long.
-    fn prepare(&mut self, rules: Ruleset, now: Monotonic) -> Result<(), RunFault> {
+    fn prepare(&mut self, rules: Ruleset, now: Monotonic) {
         self.generations = rules.generation;
         let rules = Arc::new(rules);
         let watch = UpstreamWatch::new(Arc::clone(&rules), self.force.as_ref().map(|force| &force.watch));
-        self.resolver.watch(watch.names()).map_err(RunFault::Thread)?;
+        if let Err(error) = self.resolver.watch(watch.names()) {
+            journal::warn(format_args!("names are looked up by fewer threads than there should be: {error}"));
+        }
         self.pending = Some(Pending { rules, watch, until: now.after(limits::RESOLVE_WAIT) });
-        Ok(())
     }
 
     /// Puts the pending rules in force: in all workers, with what is known of their servers.
@@ -321,60 +333,67 @@ impl Process {
             log.prepare(&rules);
         }
         let view = Arc::new(watch.view());
-        self.prober.watch(watch.probes()).map_err(RunFault::Thread)?;
+        self.status.upstreams = status::upstreams(&rules, &view, &watch);
+        if let Err(error) = self.prober.watch(watch.probes()) {
+            journal::warn(format_args!("servers are checked by fewer threads than there should be: {error}"));
+        }
         let supervisor = match self.force.take() {
             Some(mut force) => {
-                force.supervisor.apply(Arc::clone(&rules), Arc::clone(&view));
+                force.supervisor.apply(Arc::clone(&rules), view);
                 journal::info(format_args!("reloaded; rules {} are in force", rules.generation));
                 force.supervisor
             }
             None => {
                 self.stage = Stage::Starting { until: now.after(limits::WORKER_START) };
-                self.start_workers(&rules, &view).map_err(RunFault::Thread)?
+                self.start_workers(Arc::clone(&rules), view).map_err(RunFault::Thread)?
             }
         };
         self.status.reload = status::ReloadStatus { failed: false, succeeded_at: clock::unix_micros() };
-        self.force = Some(Force { rules, view, watch, supervisor });
-        self.picture_upstreams();
+        self.force = Some(Force { rules, watch, supervisor, view_given: now, view_due: None });
         Ok(())
     }
 
-    fn start_workers(&self, rules: &Arc<Ruleset>, view: &Arc<UpstreamView>) -> io::Result<Supervisor> {
-        let (rules, view) = (Arc::clone(rules), Arc::clone(view));
+    fn start_workers(&self, rules: Arc<Ruleset>, view: Arc<UpstreamView>) -> io::Result<Supervisor> {
         let run = Arc::clone(&self.run_worker);
         let log = self.log.as_ref().map(LogWriter::hub);
         Supervisor::start(&self.fixed.workers, rules, view, run, log, self.sender.clone())
     }
 
-    fn on_resolved(&mut self, resolved: &Resolved) {
+    fn on_resolved(&mut self, resolved: &Resolved, now: Monotonic) {
         let pending = self.pending.as_mut().map(|pending| pending.watch.note_resolved(resolved));
         let force = self.force.as_mut().map(|force| force.watch.note_resolved(resolved));
         match force.unwrap_or(Change::None) {
             // Known only to rules that are not in force yet: what has no address is said when they are.
             Change::None => drop(pending),
-            change => self.on_change(change),
+            change => self.on_change(change, now),
         }
     }
 
-    fn on_change(&mut self, change: Change) {
+    fn on_change(&mut self, change: Change, now: Monotonic) {
         match change {
             Change::None => {}
             Change::Notice(message) => journal::warn(message),
-            Change::View(message) => {
-                journal::info(message);
-                if let Some(force) = &mut self.force {
-                    force.view = Arc::new(force.watch.view());
-                    force.supervisor.publish(Arc::clone(&force.view));
+            Change::View { message, worse } => {
+                if worse {
+                    journal::warn(message);
+                } else {
+                    journal::info(message);
                 }
-                self.picture_upstreams();
+                if let Some(force) = &mut self.force {
+                    let due = force.view_given.after(limits::VIEW_INTERVAL).max(now);
+                    force.view_due.get_or_insert(due);
+                }
             }
         }
     }
 
-    fn picture_upstreams(&mut self) {
-        if let Some(force) = &self.force {
-            self.status.upstreams = status::upstreams(&force.rules, &force.view, &force.watch);
-        }
+    /// Gives the workers what is known of the servers by now.
+    fn give_view(&mut self, now: Monotonic) {
+        let Some(force) = &mut self.force else { return };
+        let view = Arc::new(force.watch.view());
+        self.status.upstreams = status::upstreams(&force.rules, &view, &force.watch);
+        force.supervisor.publish(view);
+        (force.view_given, force.view_due) = (now, None);
     }
 
     fn publish_status(&mut self) {

@@ -1,5 +1,7 @@
 //! A value swapped whole by one thread and read by others, for the threads of the control side.
 
+#![expect(clippy::disallowed_types, reason = "threads of the control side meet here, never a worker")]
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The newest of a series of immutable values. The lock is held for a pointer's copy only.

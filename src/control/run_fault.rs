@@ -51,10 +51,11 @@ impl RunFault {
     }
 }
 
+/// What a fault of a worker does not say itself.
 fn advice(fault: &WorkerFault) -> &'static str {
     match fault {
         WorkerFault::Listen { .. } => {
-            "; stop whatever listens there, choose another address, or for a port below 1024 give the process \
+            "; stop what listens there, choose another address, or for a port below 1024 give the process \
              CAP_NET_BIND_SERVICE"
         }
         // What a ring's fault needs is in its own words.
@@ -68,13 +69,22 @@ mod tests {
     use crate::net::ring::RingFault;
 
     #[test]
-    fn a_refused_io_uring_names_the_way_out() {
-        let fault = RunFault::Worker { index: 0, fault: RingFault::Forbidden.into() };
-        let message = fault.to_string();
-        for word in ["sysctl kernel.io_uring_disabled=0", "seccomp", "io_uring_setup"] {
-            assert!(message.contains(word), "{message}");
-        }
-        assert_eq!(fault.exit_code(), 1);
-        assert_eq!(RunFault::Configuration(vec!["line 1: no".into()]).exit_code(), 2);
+    fn a_fault_says_what_to_do_and_the_shell_learns_whose_it_is() {
+        let check = |fault: RunFault, words: &[&str], code: u8| {
+            let message = fault.to_string();
+            assert!(words.iter().all(|word| message.contains(word)), "{message}");
+            assert_eq!(fault.exit_code(), code);
+        };
+        let worker = |fault| RunFault::Worker { index: 2, fault };
+        let source = || io::Error::from(io::ErrorKind::AddrInUse);
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        let ring = ["sysctl kernel.io_uring_disabled=0", "seccomp", "io_uring_setup"];
+        check(worker(RingFault::Forbidden.into()), &ring, 1);
+        let listen = WorkerFault::Listen { address, source: source() };
+        check(worker(listen), &["worker 2", "127.0.0.1:80", "CAP_NET_BIND_SERVICE"], 1);
+        check(RunFault::Admin { address, source: source() }, &["127.0.0.1:80", "[admin] address"], 1);
+        check(RunFault::AccessLog(source()), &["[log] access"], 1);
+        let errors = ["line 1: no", "line 2: no"];
+        check(RunFault::Configuration(errors.map(str::to_owned).to_vec()), &errors, 2);
     }
 }

@@ -31,9 +31,9 @@ pub struct Status {
     /// The workers, in order.
     pub workers: Vec<WorkerStatus>,
     /// The upstreams, in name order.
-    pub upstreams: Vec<UpstreamStatus>,
+    pub upstreams: Arc<[UpstreamStatus]>,
     /// The data listeners, in file order.
-    pub listeners: Vec<Listener>,
+    pub listeners: Arc<[Listener]>,
     /// Writes of the access log that failed.
     pub log_failures: Arc<Count>,
 }
@@ -103,7 +103,7 @@ impl ServerStatus {
 }
 
 /// A picture of the servers of `rules`.
-pub fn upstreams(rules: &Ruleset, view: &UpstreamView, watch: &UpstreamWatch) -> Vec<UpstreamStatus> {
+pub fn upstreams(rules: &Ruleset, view: &UpstreamView, watch: &UpstreamWatch) -> Arc<[UpstreamStatus]> {
     let upstreams = rules.upstreams.iter().zip(&view.upstreams).enumerate();
     let picture = upstreams.map(|(upstream, (rules, group))| {
         let servers = rules.servers.iter().zip(group).enumerate();

@@ -49,7 +49,12 @@ pub enum Change {
     /// Worth a line; the view is as it was.
     Notice(String),
     /// The view is another one.
-    View(String),
+    View {
+        /// What happened.
+        message: String,
+        /// A server was lost by it.
+        worse: bool,
+    },
 }
 
 impl UpstreamWatch {
@@ -109,7 +114,8 @@ impl UpstreamWatch {
         let (group, host, port) = (&upstream.name, &server.name.host, server.name.port);
         let up = if verdict == Probe::Down { "down" } else { "up" };
         let why = server.failure.as_ref().map_or_else(String::new, |failure| format!(": {failure}"));
-        Change::View(format!("upstream {group}: server {host}:{port} is {up}{why}"))
+        let message = format!("upstream {group}: server {host}:{port} is {up}{why}");
+        Change::View { message, worse: verdict == Probe::Down }
     }
 
     /// What workers choose by.
@@ -181,7 +187,7 @@ impl WatchedServer {
         new.lookup = old.lookup;
         new.addresses.replace(old.addresses.read().to_vec());
         if *checked && upstream.health.is_some() {
-            new.state = old.state.clone();
+            new.state = old.state;
             new.verdict = old.verdict;
             new.failure.clone_from(&old.failure);
         }
@@ -198,7 +204,7 @@ impl WatchedServer {
                     return Change::None;
                 }
                 self.addresses.replace(addresses.clone());
-                Change::View(format!("{host} resolves to {addresses:?}"))
+                Change::View { message: format!("{host} resolves to {addresses:?}"), worse: false }
             }
             Err(error) => {
                 self.lookup = Lookup::Failed;

@@ -4,8 +4,11 @@ use super::plain_head;
 use crate::limits;
 use crate::protocol::http1::{FieldKind, HeadLimits};
 
-/// Content and the bytes behind the body; `None` while it has not ended.
-pub(super) fn decode(mut bytes: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, ()> {
+/// Content and the bytes behind the body.
+type Decoded = (Vec<u8>, Vec<u8>);
+
+/// Reads a body; `None` while it has not ended.
+pub(super) fn decode(mut bytes: &[u8]) -> Result<Option<Decoded>, ()> {
     let mut content = Vec::new();
     let mut dropped = 0;
     loop {

@@ -3,7 +3,7 @@
 //! Each function answers `Some(true)` for a complete head, `Some(false)` for one that is still to come, `None` for one
 //! that is to be refused.
 
-use crate::protocol::http1::HeadLimits;
+use crate::protocol::http1::{BodyFraming, HeadLimits, Version};
 
 const TOKEN: &[u8] = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
@@ -38,6 +38,23 @@ pub(super) fn response(bytes: &[u8], limits: &HeadLimits) -> Option<bool> {
         std::str::from_utf8(status).ok().filter(|status| status.len() == 3 && !status.starts_with('+'))?;
     let is_good = is_version(version) && (100..600).contains(&status.parse::<u16>().ok()?) && is_text(reason);
     (is_good && are_fields(&lines[1..], limits)).then_some(true)
+}
+
+/// What the fields declare about the body's end; `None` if nothing, an error if it is to be refused.
+pub(super) fn framing(version: Version, fields: &[(Vec<u8>, Vec<u8>)]) -> Result<Option<BodyFraming>, ()> {
+    let values = |name: &str| -> Vec<String> {
+        let named = fields.iter().filter(|field| field.0.to_ascii_lowercase() == name.as_bytes());
+        named.map(|field| String::from_utf8_lossy(&field.1).to_ascii_lowercase()).collect()
+    };
+    match (&values("content-length")[..], &values("transfer-encoding")[..]) {
+        ([], []) => Ok(None),
+        ([], [coding]) if coding == "chunked" && version == Version::Http11 => Ok(Some(BodyFraming::Chunked)),
+        ([digits], []) => match digits.parse::<u64>() {
+            Ok(length) if length.to_string() == *digits => Ok(Some(BodyFraming::Length(length))),
+            _ => Err(()),
+        },
+        _ => Err(()),
+    }
 }
 
 /// The lines of a head, `Some(None)` while its end is missing, `None` if line ends or sizes are wrong.

@@ -10,6 +10,7 @@ static ORIGIN: OnceLock<Instant> = OnceLock::new();
 
 /// Now, on the clock that never steps back. The same for all threads.
 #[inline]
+#[expect(clippy::disallowed_methods, reason = "the one reader of the monotonic clock")]
 pub fn monotonic() -> Monotonic {
     let now = Instant::now();
     let origin = *ORIGIN.get_or_init(|| now);
@@ -19,6 +20,7 @@ pub fn monotonic() -> Monotonic {
 
 /// Now, on the wall clock; zero before 1970.
 #[inline]
+#[expect(clippy::disallowed_methods, reason = "the one reader of the wall clock")]
 pub fn unix_micros() -> UnixMicros {
     UnixMicros(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64))
 }

@@ -2,6 +2,8 @@
 //!
 //! What a job is, and what becomes of its result, is the owner's business.
 
+#![expect(clippy::disallowed_types, reason = "threads of the control side meet here, never a worker")]
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -45,9 +46,15 @@ pub fn run<F: Future>(main: F) -> Result<F::Output, RingFault> {
     Ok(runtime.map_err(fault)?.block_on(main))
 }
 
-/// Says whether a ring can be had at all, so that a process can fail before it starts its workers.
-pub fn probe() -> Result<(), RingFault> {
-    run(async {})
+/// Starts `task` beside the caller, on the ring of this thread.
+pub fn spawn(task: impl Future<Output = ()> + 'static) {
+    // The handle is of no use: tasks end by themselves, or with the ring.
+    drop(monoio::spawn(task));
+}
+
+/// Waits for `duration`, to the millisecond.
+pub async fn sleep(duration: Duration) {
+    monoio::time::sleep(duration).await;
 }
 
 /// Pins the calling thread to `cpu`.
@@ -61,8 +68,7 @@ pub fn pin(cpu: usize) -> io::Result<()> {
 fn fault(error: io::Error) -> RingFault {
     match Errno::from_raw(error.raw_os_error().unwrap_or_default()) {
         Errno::EPERM | Errno::EACCES => RingFault::Forbidden,
-        Errno::ENOSYS => RingFault::Forbidden,
-        Errno::EINVAL => RingFault::TooOld(error),
+        Errno::EINVAL | Errno::ENOSYS => RingFault::TooOld(error),
         Errno::ENOMEM => RingFault::NoMemory(error),
         _ => RingFault::Other(error),
     }

@@ -9,19 +9,36 @@ const MULTIPLIERS: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xbb67_ae85_84ca_a73b];
 /// Hash of `bytes`, continuing from `seed`.
 #[inline]
 pub(super) fn hash_bytes(seed: u64, bytes: &[u8]) -> u64 {
+    hash_words::<0>(seed, bytes)
+}
+
+/// Hash of `bytes` without regard to ASCII case, and to what else setting one bit makes alike.
+#[inline]
+pub(super) fn hash_folded(seed: u64, bytes: &[u8]) -> u64 {
+    hash_words::<0x2020_2020_2020_2020>(seed, bytes)
+}
+
+/// Eight bytes at a time; the last word overlaps the one before it. `SET` are bits set in every word.
+#[inline]
+fn hash_words<const SET: u64>(seed: u64, bytes: &[u8]) -> u64 {
     let mut state = seed ^ (bytes.len() as u64).wrapping_mul(MULTIPLIERS[1]);
-    let (words, rest) = bytes.as_chunks::<8>();
-    for word in words {
-        state = mix(state, u64::from_le_bytes(*word));
-    }
-    match *rest {
-        [] => state,
-        [a, .., b, c, d] if rest.len() >= 4 => {
-            mix(state, u64::from_le_bytes([a, rest[1], rest[2], rest[3], d, c, b, 1]))
+    if let Some(last) = bytes.last_chunk::<8>() {
+        for word in bytes[..bytes.len() - 1].as_chunks::<8>().0 {
+            state = mix(state, u64::from_le_bytes(*word) | SET);
         }
-        [a] => mix(state, u64::from(a) | 1 << 32),
-        [a, b] => mix(state, u64::from(a) | u64::from(b) << 8 | 2 << 32),
-        [a, b, c, ..] => mix(state, u64::from(a) | u64::from(b) << 8 | u64::from(c) << 16 | 3 << 32),
+        return mix(state, u64::from_le_bytes(*last) | SET);
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        let word = u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last));
+        return mix(state, word | SET);
+    }
+    match *bytes {
+        [] => state,
+        [first, .., last] => {
+            let middle = bytes[bytes.len() / 2];
+            mix(state, u64::from(u32::from_le_bytes([first, middle, last, 0])) | SET)
+        }
+        [only] => mix(state, u64::from(only) | SET),
     }
 }
 
@@ -68,6 +85,12 @@ mod tests {
         // Instances of different versions behind one balancer must choose alike.
         assert_eq!(hash_bytes(0, b""), 0);
         assert_eq!(hash_bytes(0, b"ringwall"), 11_939_394_381_645_927_206);
+    }
+
+    #[test]
+    fn the_folded_hash_knows_no_case() {
+        assert_eq!(hash_folded(1, b"API.Example.COM"), hash_folded(1, b"api.example.com"));
+        assert_ne!(hash_folded(1, b"api.example.com"), hash_folded(1, b"api.example.con"));
     }
 
     #[test]

@@ -9,12 +9,13 @@ use ipnet::IpNet;
 
 use super::route_table::{Route, UpstreamHost};
 use crate::protocol::http1::{
-    BodyFraming, ConnectionOptions, Field, FieldKind, FieldTable, HeadWriter, RequestHead, RequestTarget,
-    ResponseHead, Version,
+    BodyFraming, ConnectionOptions, Field, FieldKind, FieldTable, HeadWriter, Method, RequestHead,
+    RequestTarget, ResponseHead, Version,
 };
+use crate::protocol::span::Span;
 
-/// Name in `Via` and `Proxy-Status`.
-const PSEUDONYM: &[u8] = b"1.1 ringwall";
+/// Bytes of the longest known field name, `proxy-authentication-info`.
+const LONGEST_NAME: usize = 25;
 
 /// A parsed request head and everything that decides how it is forwarded.
 #[derive(Debug)]
@@ -103,22 +104,18 @@ impl TraceParent {
 
 /// Appends the head to send upstream.
 pub fn write_request_head(parts: &RequestParts<'_>, out: &mut Vec<u8>) {
-    let mut writer = HeadWriter::new(out);
-    writer.request_line(parts.head.method_name.of(parts.bytes), &target_bytes(parts));
+    write_request_line(parts, out);
     let host = match &parts.route.upstream_host {
         UpstreamHost::Preserve if parts.target.authority.is_empty() => parts.server_authority.as_bytes(),
         UpstreamHost::Preserve => parts.target.authority.of(parts.bytes),
         UpstreamHost::Server => parts.server_authority.as_bytes(),
         UpstreamHost::Name(name) => name.as_bytes(),
     };
-    writer.field(b"host", host);
+    HeadWriter::new(out).field(b"host", host);
     copy_fields(parts.bytes, parts.length, parts.fields, out, |field| request_field_stays(parts, field));
     write_forwarding_fields(parts, out);
     let mut writer = HeadWriter::new(out);
-    match parts.head.version {
-        Version::Http11 => writer.field(b"via", PSEUDONYM),
-        Version::Http10 => writer.field(b"via", b"1.0 ringwall"),
-    }
+    writer.field(b"via", via(parts.head.version));
     if !parts.trace.inherited {
         writer.field(b"traceparent", &parts.trace.value);
     }
@@ -167,16 +164,19 @@ pub struct ResponseParts<'a> {
 pub fn write_response_head(parts: &ResponseParts<'_>, out: &mut Vec<u8>) {
     let mut writer = HeadWriter::new(out);
     writer.status_line(parts.head.status, parts.head.reason.of(parts.bytes));
-    let set = &parts.route.response_headers;
+    let is_final = parts.head.status >= 200;
+    let set = if is_final { parts.route.response_headers.as_slice() } else { &[] };
     copy_fields(parts.bytes, parts.length, parts.fields, out, |field| {
-        parts.options.forwards(parts.bytes, field) && (set.is_empty() || !is_set(set, parts.bytes, field))
+        response_field_stays(parts, set, field)
     });
     let mut writer = HeadWriter::new(out);
-    if parts.head.status >= 200 {
-        if parts.fields.first(FieldKind::Date).is_none() {
+    writer.field(b"via", via(parts.head.version));
+    if is_final {
+        let dated =
+            parts.fields.first(FieldKind::Date).is_some() || set.iter().any(|(name, _)| name == "date");
+        if !dated {
             writer.field(b"date", parts.date);
         }
-        writer.field(b"via", PSEUDONYM);
         if parts.chunked {
             writer.field(b"transfer-encoding", b"chunked");
         }
@@ -201,43 +201,54 @@ pub fn is_trusted(address: IpAddr, networks: &[IpNet]) -> bool {
 
 /// The client: the peer, or, when the peer is trusted, the last address in `X-Forwarded-For` that is not.
 pub fn client_address(peer: SocketAddr, trusted: &[IpNet], bytes: &[u8], fields: &FieldTable) -> SocketAddr {
-    let mut client = peer;
     if trusted.is_empty() || !is_trusted(peer.ip(), trusted) {
-        return client;
+        return peer;
     }
-    // The list is read from its end: every address a trusted peer vouched for is skipped, the first other one is
-    // the client, and what stands before that was written by nobody we know.
-    let lines = fields.all(FieldKind::XForwardedFor).map(|field| field.value.of(bytes));
-    let mut addresses = lines.flat_map(|line| line.split(|byte| *byte == b',')).collect::<Vec<_>>();
-    while let Some(text) = addresses.pop() {
-        let Some(address) =
-            std::str::from_utf8(text).ok().and_then(|text| text.trim().parse::<IpAddr>().ok())
-        else {
-            break;
-        };
-        client = SocketAddr::new(address, 0);
-        if !is_trusted(address, trusted) {
-            break;
+    // Read from its end, every address a trusted peer vouched for is skipped, the first other one is the client, and
+    // what stands before that, or before anything that is no address, was written by nobody we know.
+    let mut found: Option<IpAddr> = None;
+    for line in fields.all(FieldKind::XForwardedFor) {
+        for element in line.value.of(bytes).split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            if element.is_empty() {
+                continue;
+            }
+            let address = std::str::from_utf8(element).ok().and_then(|text| text.parse::<IpAddr>().ok());
+            found = match (address, found) {
+                (Some(address), Some(before)) if is_trusted(address, trusted) => Some(before),
+                (address, _) => address,
+            };
         }
     }
-    client
+    found.map_or(peer, |address| SocketAddr::new(address, 0))
 }
 
-fn target_bytes<'a>(parts: &RequestParts<'a>) -> std::borrow::Cow<'a, [u8]> {
-    use std::borrow::Cow;
+/// What `Via` says of a message received under `version`.
+fn via(version: Version) -> &'static [u8] {
+    match version {
+        Version::Http11 => b"1.1 ringwall",
+        Version::Http10 => b"1.0 ringwall",
+    }
+}
+
+/// The target goes out in origin form, or as `*`.
+fn write_request_line(parts: &RequestParts<'_>, out: &mut Vec<u8>) {
+    let method = parts.head.method_name.of(parts.bytes);
+    let mut write = |target: &[u8]| HeadWriter::new(out).request_line(method, target);
     if let Some(target) = parts.new_target {
-        return Cow::Borrowed(target);
+        return write(target);
     }
     let (path, query) = (parts.target.path, parts.target.query);
-    if !path.is_empty() {
-        // Path and query stand side by side, with the question mark between them.
-        let end = query.map_or(path.end, |query| query.end);
-        return Cow::Borrowed(&parts.bytes[path.start as usize..end as usize]);
-    }
-    match query {
-        None if parts.head.method == crate::protocol::http1::Method::Options => Cow::Borrowed(b"*"),
-        None => Cow::Borrowed(b"/"),
-        Some(query) => Cow::Owned([b"/?", query.of(parts.bytes)].concat()),
+    // Path and query stand side by side, with the question mark between them.
+    let end = query.map_or(path.end, |query| query.end);
+    match (path.is_empty(), query) {
+        (false, _) => write(Span { start: path.start, end }.of(parts.bytes)),
+        (true, None) if parts.head.method == Method::Options => write(b"*"),
+        (true, None) => write(b"/"),
+        (true, Some(query)) => {
+            for part in [method, b" /?", query.of(parts.bytes), b" HTTP/1.1\r\n"] {
+                out.extend_from_slice(part);
+            }
+        }
     }
 }
 
@@ -268,17 +279,38 @@ fn copy_fields(
 }
 
 fn request_field_stays(parts: &RequestParts<'_>, field: &Field) -> bool {
-    match field.kind {
-        FieldKind::Host => false,
-        FieldKind::XForwardedFor | FieldKind::Forwarded => false,
+    let stays = match field.kind {
+        FieldKind::Host | FieldKind::XForwardedFor | FieldKind::Forwarded => false,
         FieldKind::XForwardedProto | FieldKind::XForwardedHost | FieldKind::XRealIp => parts.trusted,
         FieldKind::Traceparent | FieldKind::Tracestate => parts.trace.inherited,
         FieldKind::MaxForwards => parts.max_forwards.is_none(),
-        _ => {
-            let set = &parts.route.set_headers;
-            parts.options.forwards(parts.bytes, field) && (set.is_empty() || !is_set(set, parts.bytes, field))
-        }
+        // From HTTP/1.0 the expectation means nothing; forwarded under HTTP/1.1 it would.
+        FieldKind::Expect if parts.head.version == Version::Http10 => false,
+        FieldKind::Other if is_disguised(field.name.of(parts.bytes)) => false,
+        _ => parts.options.forwards(parts.bytes, field),
+    };
+    let set = &parts.route.set_headers;
+    stays && (set.is_empty() || !is_set(set, parts.bytes, field))
+}
+
+/// True for a name with `_` that many servers read as one of the fields this proxy vouches for, as in
+/// `X_Forwarded_For`.
+fn is_disguised(name: &[u8]) -> bool {
+    let mut folded = [0; LONGEST_NAME];
+    let Some(folded) = folded.get_mut(..name.len()).filter(|_| name.contains(&b'_')) else { return false };
+    for (place, byte) in folded.iter_mut().zip(name) {
+        *place = if *byte == b'_' { b'-' } else { *byte };
     }
+    FieldKind::of(folded) != FieldKind::Other
+}
+
+fn response_field_stays(parts: &ResponseParts<'_>, set: &[(String, String)], field: &Field) -> bool {
+    let stays = match field.kind {
+        // There is no body that could have a length (RFC 9110 section 8.6), and clients wait for one.
+        FieldKind::ContentLength => !matches!(parts.head.status, 100..=199 | 204),
+        _ => parts.options.forwards(parts.bytes, field),
+    };
+    stays && (set.is_empty() || !is_set(set, parts.bytes, field))
 }
 
 /// True when `field` has the name of one that is set, with case and `_` = `-` folded: it must not stand beside it.
@@ -347,3 +379,6 @@ fn write_hex(mut number: u64, out: &mut [u8]) {
         number >>= 4;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,9 +120,11 @@ impl PathPattern {
         self.stem < self.text.len()
     }
 
-    /// The leading segments that are fixed text: all paths meant begin with them.
-    pub(super) fn literal_segments(&self) -> impl Iterator<Item = &str> {
-        self.stem_segments().take_while(|segment| *segment != "*")
+    /// The fixed text that all paths meant begin with, up to `most` segments: their number and the text.
+    pub(super) fn literal_start(&self, most: usize) -> (usize, &str) {
+        let fixed = self.stem_segments().take(most).take_while(|segment| *segment != "*");
+        let (count, len) = fixed.fold((0, 0), |(count, len), segment| (count + 1, len + 1 + segment.len()));
+        (count, &self.text[..len])
     }
 
     /// The segments before a final `/*`; none for `/*` itself.

@@ -57,8 +57,12 @@ pub enum Refusal {
     ClientGone,
     /// The response stalled half way.
     ResponseStalled,
-    /// The client stopped reading.
+    /// The client stopped reading, or sending, half way.
     ClientStalled,
+    /// A tunnel in which nothing moved for too long.
+    TunnelIdle,
+    /// A tunnel whose server failed.
+    TunnelBroken,
     /// The drain deadline passed.
     Drained,
 }
@@ -79,14 +83,15 @@ impl Refusal {
             Self::HeadTimeout | Self::BodyTimeout => 408,
             Self::BodyTooLarge => 413,
             Self::NoServer | Self::Exhausted | Self::Drained => 503,
-            Self::ConnectTimeout | Self::ResponseTimeout | Self::ResponseStalled => 504,
+            Self::ConnectTimeout | Self::ResponseTimeout | Self::ResponseStalled | Self::TunnelIdle => 504,
             Self::NameUnresolved
             | Self::ConnectRefused
             | Self::ResponseIncomplete
             | Self::ResponseMalformed(_)
             | Self::UpgradeUnasked
             | Self::InterimFlood
-            | Self::ResponseTooLong => 502,
+            | Self::ResponseTooLong
+            | Self::TunnelBroken => 502,
             Self::ClientGone | Self::ClientStalled => 499,
         }
     }
@@ -119,6 +124,8 @@ impl Refusal {
             Self::ClientGone => "client-gone",
             Self::ResponseStalled => "response-stalled",
             Self::ClientStalled => "client-stalled",
+            Self::TunnelIdle => "tunnel-idle",
+            Self::TunnelBroken => "tunnel-broken",
             Self::Drained => "drained",
         }
     }
@@ -149,6 +156,8 @@ impl Refusal {
             Self::ResponseMalformed(_) | Self::InterimFlood => "http_protocol_error",
             Self::UpgradeUnasked => "http_upgrade_failed",
             Self::ResponseTooLong => "http_response_header_section_size",
+            Self::TunnelIdle => "connection_read_timeout",
+            Self::TunnelBroken => "connection_terminated",
             Self::Drained => "proxy_internal_error",
         }
     }
@@ -162,6 +171,7 @@ impl Refusal {
                 | Self::BodyTimeout
                 | Self::BodyIncomplete
                 | Self::BodyTooLarge
+                | Self::ConnectUnsupported
         )
     }
 }
@@ -199,8 +209,9 @@ pub fn write_refusal(refusal: Refusal, allow: Option<&str>, frame: AnswerFrame<'
     writer.field(b"content-type", b"application/problem+json");
     writer.field(b"cache-control", b"no-store");
     writer.field_number(b"content-length", length as u64);
-    writer.end();
-    insert_proxy_status(refusal, out);
+    out.extend_from_slice(b"proxy-status: ringwall; error=");
+    out.extend_from_slice(refusal.proxy_error().as_bytes());
+    out.extend_from_slice(b"\r\n\r\n");
     if !frame.head_only {
         parts.iter().for_each(|part| out.extend_from_slice(part));
     }
@@ -237,10 +248,5 @@ fn begin<'w>(status: u16, frame: AnswerFrame<'_>, out: &'w mut Vec<u8>) -> HeadW
     writer
 }
 
-/// Adds `Proxy-Status` in front of the empty line that ends the head in `out`.
-fn insert_proxy_status(refusal: Refusal, out: &mut Vec<u8>) {
-    out.truncate(out.len() - 2);
-    out.extend_from_slice(b"proxy-status: ringwall; error=");
-    out.extend_from_slice(refusal.proxy_error().as_bytes());
-    out.extend_from_slice(b"\r\n\r\n");
-}
+#[cfg(test)]
+mod tests;

@@ -161,6 +161,7 @@ pub struct PoolLimits {
 
 /// A worker's own handle on the rules: clones of it count without touching memory that other workers write.
 #[derive(Clone, Debug)]
+#[expect(clippy::redundant_allocation, reason = "the inner count is shared by workers, the outer one is not")]
 pub struct Rules(Rc<Arc<Ruleset>>);
 
 impl Rules {

@@ -4,10 +4,15 @@
 //! |  room  | out: to be written | gap | unread: not yet looked at | free | tail room |
 //! 0     out.start            out.end  unread.start      unread.end    limit       total
 //! ```
-//! During an io_uring operation the kernel owns the storage: [`WireBuffer::lend`] gives it away and
-//! [`WireBuffer::restore`] puts it back. While it is away the buffer looks empty and takes no writes.
+//! During an io_uring operation the kernel owns the storage: [`WireBuffer::lend_for_read`] or
+//! [`WireBuffer::lend_for_write`] gives it away and [`WireBuffer::restore`] puts it back. While it is away the buffer looks empty and takes no writes.
 //! What the bytes mean is the business of `http1` and of the exchange.
 
+mod pool;
+#[cfg(test)]
+mod tests;
+
+pub use self::pool::BufferPool;
 use crate::limits::{BUFFER_ALIGNMENT, BUFFER_LARGE_BYTES, BUFFER_SMALL_BYTES, HEAD_ROOM, TAIL_ROOM};
 
 /// The memory of a buffer, on its way to or from the kernel.
@@ -207,17 +212,6 @@ impl WireBuffer {
         self.limit().saturating_sub(self.end)
     }
 
-    /// Copies another buffer's unread bytes behind this one's. False, with nothing changed, if they do not fit.
-    pub fn append_from(&mut self, other: &Self) -> bool {
-        let bytes = other.unread();
-        if bytes.len() > self.limit().saturating_sub(self.end) {
-            return false;
-        }
-        self.storage[self.end..self.end + bytes.len()].copy_from_slice(bytes);
-        self.end += bytes.len();
-        true
-    }
-
     /// Puts `bytes` behind the unread ones, as if they had been read. False, with nothing changed, if they do not fit.
     pub fn append(&mut self, bytes: &[u8]) -> bool {
         if bytes.len() > self.limit().saturating_sub(self.end) {
@@ -281,163 +275,5 @@ impl WireBuffer {
     fn check(&self) {
         debug_assert!(self.out_start <= self.out_end && self.out_end <= self.start && self.start <= self.end);
         debug_assert!(!self.is_present() || self.end <= self.storage.len());
-    }
-}
-
-/// Free buffers of one worker. The number of large ones alive is bounded; of small ones only how many are kept,
-/// because the number of busy connections bounds the rest.
-#[derive(Debug, Default)]
-pub struct BufferPool {
-    small: Vec<WireBuffer>,
-    large: Vec<WireBuffer>,
-    large_alive: usize,
-}
-
-impl BufferPool {
-    /// An empty buffer of the small size.
-    #[inline]
-    pub fn take_small(&mut self) -> WireBuffer {
-        self.small.pop().unwrap_or_else(|| WireBuffer::new(BufferSize::Small))
-    }
-
-    /// An empty buffer of the large size, unless too many are in use.
-    pub fn take_large(&mut self) -> Option<WireBuffer> {
-        if let Some(buffer) = self.large.pop() {
-            return Some(buffer);
-        }
-        if self.large_alive >= crate::limits::LARGE_BUFFERS_PER_WORKER {
-            return None;
-        }
-        self.large_alive += 1;
-        Some(WireBuffer::new(BufferSize::Large))
-    }
-
-    /// Takes a buffer back, whatever is in it.
-    #[inline]
-    pub fn give(&mut self, mut buffer: WireBuffer) {
-        match buffer.size() {
-            BufferSize::None => {}
-            // The kernel or a closed connection has the memory: nothing to keep.
-            _ if !buffer.is_present() => self.lost(buffer.size()),
-            BufferSize::Small if self.small.len() < crate::limits::SMALL_BUFFERS_KEPT => {
-                buffer.clear();
-                self.small.push(buffer);
-            }
-            BufferSize::Small => {}
-            BufferSize::Large if self.large.len() < LARGE_BUFFERS_KEPT => {
-                buffer.clear();
-                self.large.push(buffer);
-            }
-            BufferSize::Large => self.large_alive -= 1,
-        }
-    }
-
-    /// Takes note that a buffer's memory went away with a connection that was cut.
-    pub fn lost(&mut self, size: BufferSize) {
-        if size == BufferSize::Large {
-            self.large_alive -= 1;
-        }
-    }
-
-    /// Gives free memory back to the allocator, keeping `small` small buffers.
-    pub fn shrink(&mut self, small: usize) {
-        self.small.truncate(small);
-        self.small.shrink_to(small);
-        self.large_alive -= self.large.len();
-        self.large.clear();
-    }
-}
-
-/// Free large buffers kept (4 MiB).
-const LARGE_BUFFERS_KEPT: usize = 16;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn filled(bytes: &[u8]) -> WireBuffer {
-        let mut buffer = WireBuffer::new(BufferSize::Small);
-        assert!(buffer.append(bytes));
-        buffer
-    }
-
-    #[test]
-    fn reads_land_on_the_alignment() {
-        for size in [BufferSize::Small, BufferSize::Large] {
-            let mut buffer = WireBuffer::new(size);
-            let (storage, start, end) = buffer.lend_for_read();
-            assert_eq!((storage.as_ptr() as usize + start) % BUFFER_ALIGNMENT, 0);
-            assert!(start >= HEAD_ROOM && storage.len() - end == TAIL_ROOM);
-        }
-    }
-
-    #[test]
-    fn a_head_is_replaced_in_front_of_its_body() {
-        let mut buffer = filled(b"old head|body");
-        buffer.consume(9);
-        buffer.release(4, 4);
-        assert!(buffer.place_before(b"a much longer new head|"));
-        assert_eq!(buffer.out(), b"a much longer new head|body");
-    }
-
-    #[test]
-    fn a_head_longer_than_the_room_moves_the_body() {
-        let mut buffer = filled(b"body");
-        let head = vec![b'h'; HEAD_ROOM + BUFFER_ALIGNMENT + 100];
-        assert!(buffer.place_before(&head));
-        buffer.release_all_for_test();
-        assert_eq!(buffer.out().len(), head.len() + 4);
-        assert!(buffer.out().ends_with(b"hbody"));
-    }
-
-    #[test]
-    fn a_head_that_cannot_fit_changes_nothing() {
-        let mut buffer = filled(b"body");
-        assert!(!buffer.place_before(&vec![b'h'; BUFFER_SMALL_BYTES]));
-        assert_eq!(buffer.unread(), b"body");
-    }
-
-    #[test]
-    fn the_tail_room_takes_what_closes_a_chunk() {
-        let mut buffer = WireBuffer::new(BufferSize::Small);
-        let (storage, start, end) = buffer.lend_for_read();
-        buffer.restore(storage);
-        buffer.filled(end - start);
-        buffer.release(end - start, end - start);
-        assert!(buffer.place_behind(b"\r\n0\r\n\r\n"));
-        assert_eq!(buffer.out_len(), end - start + 7);
-    }
-
-    #[test]
-    fn unread_bytes_move_to_the_front_only_when_room_is_short() {
-        let mut buffer = filled(&vec![b'x'; 13_000]);
-        buffer.consume(12_990);
-        assert!(buffer.make_readable() > 14_000);
-        assert_eq!(buffer.unread(), b"xxxxxxxxxx");
-        let mut roomy = filled(b"abc");
-        roomy.consume(1);
-        roomy.make_readable();
-        assert_eq!(roomy.unread(), b"bc");
-    }
-
-    #[test]
-    fn large_buffers_are_bounded_and_come_back() {
-        let mut pool = BufferPool::default();
-        let mut taken: Vec<_> =
-            (0..crate::limits::LARGE_BUFFERS_PER_WORKER).map(|_| pool.take_large().unwrap()).collect();
-        assert!(pool.take_large().is_none());
-        pool.give(taken.pop().unwrap());
-        assert!(pool.take_large().is_some());
-        pool.lost(BufferSize::Large);
-        assert!(pool.take_large().is_some());
-    }
-
-    impl WireBuffer {
-        /// Joins the unread bytes to what waits to be written.
-        fn release_all_for_test(&mut self) {
-            assert_eq!(self.out_end, self.start);
-            self.out_end = self.end;
-            self.start = self.end;
-        }
     }
 }

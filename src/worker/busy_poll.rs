@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::state::Worker;
 use crate::limits::DEADLINE_TICK;
-use crate::net::clock;
+use crate::net::{clock, ring};
 
 /// Keeps the loop turning without sleeping until nothing has moved for `spin`. Never ends.
 ///
@@ -17,7 +17,7 @@ pub(super) async fn spin(worker: Rc<Worker>, spin: Duration) {
     loop {
         let now = clock::monotonic();
         if now.since(worker.active.get()) > spin || now.since(timers_ran) > DEADLINE_TICK {
-            monoio::time::sleep(Duration::from_millis(1)).await;
+            ring::sleep(Duration::from_millis(1)).await;
             timers_ran = clock::monotonic();
         } else {
             let mut turned = false;

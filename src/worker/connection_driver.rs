@@ -24,24 +24,45 @@ use crate::policy::exchange::{
 use crate::protocol::moment::Monotonic;
 
 /// Serves a connection from accept to close.
-pub(super) async fn serve(worker: Rc<Worker>, mut cold: ColdConnection, peer: Peer) {
-    let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
-    let deadline = worker.deadlines.enter(waker);
-    loop {
-        deadline.set(clock::monotonic().after(worker.generation().rules.timeouts.idle));
-        worker.metrics.connections_cold.add(1);
-        let goes_on = wait_for_bytes(&worker, &cold, &deadline).await;
-        worker.metrics.connections_cold.subtract(1);
-        if !goes_on {
-            return;
-        }
-        // The warm part is boxed: an idle connection does not pay for the memory of a busy one.
-        let warm = Box::pin(serve_warm(worker.clone(), cold.warm(), peer, &deadline)).await;
-        match warm {
-            Some(cooled) => cold = cooled,
-            None => return,
+// Not an `async fn`: that would keep every argument twice for as long as the connection lives.
+pub(super) fn serve(worker: Rc<Worker>, mut cold: ColdConnection, peer: Peer) -> impl Future<Output = ()> {
+    async move {
+        let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
+        let deadline = worker.deadlines.enter(waker);
+        loop {
+            deadline.set(clock::monotonic().after(worker.generation().rules.timeouts.idle));
+            worker.metrics.connections_cold.add(1);
+            let goes_on = wait_for_bytes(&worker, &cold, &deadline).await;
+            worker.metrics.connections_cold.subtract(1);
+            if !goes_on {
+                return;
+            }
+            match warm(worker.clone(), cold.warm(), peer, &deadline).await {
+                Parted::Cooled(cooled) => cold = cooled,
+                Parted::Lingers(connection) => return lingering(&worker, connection, &deadline).await,
+                Parted::Closed => return,
+            }
         }
     }
+}
+
+/// What is left when the warm part of a connection ends.
+enum Parted {
+    Cooled(ColdConnection),
+    Lingers(Connection),
+    Closed,
+}
+
+type Boxed<'b, T> = Pin<Box<dyn Future<Output = T> + 'b>>;
+
+// Boxed in functions of their own, so that an idle connection does not pay for the memory of a busy one.
+
+fn warm(worker: Rc<Worker>, connection: Connection, peer: Peer, deadline: &Deadline) -> Boxed<'_, Parted> {
+    Box::pin(serve_warm(worker, connection, peer, deadline))
+}
+
+fn lingering<'b>(worker: &'b Worker, connection: Connection, deadline: &'b Deadline) -> Boxed<'b, ()> {
+    Box::pin(linger(worker, connection, deadline))
 }
 
 /// False when the connection is to be closed instead.
@@ -63,12 +84,7 @@ async fn wait_for_bytes(worker: &Worker, cold: &ColdConnection, deadline: &Deadl
     .await
 }
 
-async fn serve_warm(
-    worker: Rc<Worker>,
-    connection: Connection,
-    peer: Peer,
-    deadline: &Deadline,
-) -> Option<ColdConnection> {
+async fn serve_warm(worker: Rc<Worker>, connection: Connection, peer: Peer, deadline: &Deadline) -> Parted {
     let now = clock::monotonic();
     let request = worker.buffers.borrow_mut().take_small();
     let generation = worker.generation();
@@ -89,7 +105,7 @@ async fn serve_warm(
         cut: false,
     };
     let end = poll_fn(|context| driver.poll(context)).await;
-    driver.part(end).await
+    driver.part(end)
 }
 
 /// Why the warm part ended.
@@ -413,21 +429,18 @@ impl Driver<'_> {
         }
     }
 
-    /// Gives back what the warm part held and ends the connection the way that was decided.
-    async fn part(mut self, end: End) -> Option<ColdConnection> {
+    /// Gives back what the warm part held, and what is left of the connection.
+    fn part(mut self, end: End) -> Parted {
         self.note_outcome();
-        let Self { worker, downstream, exchange, deadline, .. } = self;
+        let Self { worker, downstream, exchange, .. } = self;
         exchange.dissolve(&mut worker.buffers.borrow_mut());
         match end {
-            End::Cooled => downstream.cool(),
-            End::Finished(Ending::Close) => None,
+            End::Cooled => downstream.cool().map_or(Parted::Closed, Parted::Cooled),
+            End::Finished(Ending::Linger) => Parted::Lingers(downstream),
+            End::Finished(Ending::Close) => Parted::Closed,
             End::Finished(Ending::Reset) => {
                 downstream.reset();
-                None
-            }
-            End::Finished(Ending::Linger) => {
-                linger(&worker, downstream, deadline).await;
-                None
+                Parted::Closed
             }
         }
     }

@@ -87,14 +87,14 @@ async fn live(settings: WorkerSettings) -> Result<(), WorkerFault> {
     let worker = Rc::new(Worker::new(generation, settings.metrics, settings.log, seed, settings.workers));
     worker.limit_connections(connections);
     let doorbell = Doorbell::new(settings.inbox.doorbell.try_clone().map_err(other)?).map_err(other)?;
-    monoio::spawn(tick(worker.clone()));
-    monoio::spawn(keep_pool(worker.clone()));
-    monoio::spawn(obey(worker.clone(), settings.inbox, doorbell));
+    ring::spawn(tick(worker.clone()));
+    ring::spawn(keep_pool(worker.clone()));
+    ring::spawn(obey(worker.clone(), settings.inbox, doorbell));
     if !settings.busy_poll.is_zero() {
-        monoio::spawn(busy_poll::spin(worker.clone(), settings.busy_poll));
+        ring::spawn(busy_poll::spin(worker.clone(), settings.busy_poll));
     }
     for (id, listener) in listeners {
-        monoio::spawn(accept(worker.clone(), listener, id));
+        ring::spawn(accept(worker.clone(), listener, id));
     }
     (settings.ready)();
     drained(&worker).await;
@@ -137,7 +137,7 @@ async fn accept(worker: Rc<Worker>, listener: Listener, id: ListenerId) {
                 Err(error) if is_transient(&error) => {}
                 Err(_) => {
                     worker.metrics.accept_failed.add(1);
-                    monoio::time::sleep(ACCEPT_REST).await;
+                    ring::sleep(ACCEPT_REST).await;
                     break;
                 }
             }
@@ -181,7 +181,7 @@ fn welcome(worker: &Rc<Worker>, connection: ColdConnection, peer: Peer) {
     worker.metrics.connections_open.add(1);
     let served = PanicGuard::new(serve(worker.clone(), connection, peer));
     let worker = worker.clone();
-    monoio::spawn(async move {
+    ring::spawn(async move {
         if served.await == Finished::Panicked {
             worker.metrics.panics.add(1);
         }
@@ -196,7 +196,7 @@ fn welcome(worker: &Rc<Worker>, connection: ColdConnection, peer: Peer) {
 /// Looks at deadlines, the wall clock and the log a few times a second.
 async fn tick(worker: Rc<Worker>) {
     loop {
-        monoio::time::sleep(DEADLINE_TICK).await;
+        ring::sleep(DEADLINE_TICK).await;
         worker.tick();
         worker.wake(&worker.keeper);
     }
@@ -256,8 +256,8 @@ fn begin_drain(worker: &Rc<Worker>, deadline: Monotonic) {
         worker.wake(&worker.ended);
     }
     let worker = worker.clone();
-    monoio::spawn(async move {
-        monoio::time::sleep(deadline.since(clock::monotonic())).await;
+    ring::spawn(async move {
+        ring::sleep(deadline.since(clock::monotonic())).await;
         worker.cut.set(true);
         worker.deadlines.wake_all();
     });

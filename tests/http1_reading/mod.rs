@@ -50,7 +50,7 @@ fn feed<H>(
         let arrived = &bytes[..end];
         match parse(arrived, from, &mut fields)? {
             Progress::NeedMore { searched } => {
-                assert!(from <= searched && searched <= end, "searched {searched} of {end}");
+                assert_eq!(searched, end, "not all that arrived was searched");
                 from = searched;
             }
             Progress::Done { value: head, consumed } => {
@@ -170,4 +170,26 @@ pub(crate) fn unchunk(bytes: &[u8], output: ChunkedOutput) -> Result<Unchunked, 
         bytes.escape_ascii().to_string()
     );
     whole
+}
+
+/// A request is refused for this reason and no other.
+pub(crate) fn check_request(name: &str, message: &[u8], fault: Rejection) {
+    let outcome = read_request(message);
+    assert_eq!(outcome.as_ref().err(), Some(&fault), "{name}: {outcome:?}");
+}
+
+/// A response to a GET is refused for this reason and no other.
+pub(crate) fn check_response(name: &str, message: &[u8], fault: Rejection) {
+    let outcome = read_response(message, Method::Get);
+    assert_eq!(outcome.as_ref().err(), Some(&fault), "{name}: {outcome:?}");
+}
+
+/// A `GET` of HTTP/1.1 with `Host: a` and these field lines.
+pub(crate) fn with_fields(fields: &str) -> Vec<u8> {
+    format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n").into_bytes()
+}
+
+/// A 200 response with these field lines.
+pub(crate) fn response_with(fields: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n").into_bytes()
 }

@@ -82,6 +82,8 @@ pub fn write_line(
     text: &[u8],
     names: Option<&Names>,
 ) {
+    // Room for a common line at once; a longer one grows on its way.
+    line.reserve(1024);
     match format {
         LogFormat::Json => json_line(line, worker, record, text, &Called::new(record, names, b"null")),
         LogFormat::Text => text_line(line, worker, record, text, &Called::new(record, names, b"-")),
@@ -201,21 +203,20 @@ fn address(line: &mut Vec<u8>, client: SocketAddr) {
     number(line, client.port().into());
 }
 
-/// Bytes that stand for themselves in a JSON string: printable ASCII but for the quote and the backslash.
-const PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = b' ';
-    while byte <= b'~' {
-        plain[byte as usize] = byte != b'"' && byte != b'\\';
-        byte += 1;
-    }
-    plain
-};
+/// True when every byte is printable ASCII from `first` on and neither quote nor backslash. Without an early end, so
+/// that many bytes are compared at once.
+fn all_plain(bytes: &[u8], first: u8) -> bool {
+    bytes.iter().fold(true, |plain, byte| plain & is_plain(*byte, first))
+}
+
+fn is_plain(byte: u8, first: u8) -> bool {
+    (byte >= first) & (byte <= b'~') & (byte != b'"') & (byte != b'\\')
+}
 
 /// A JSON string with its quotes. Control characters (C0, DEL, C1) and bytes that are not UTF-8 become `\u00XX`.
 fn json_string(line: &mut Vec<u8>, bytes: &[u8]) {
     line.push(b'"');
-    if bytes.iter().all(|byte| PLAIN[usize::from(*byte)]) {
+    if all_plain(bytes, b' ') {
         line.extend_from_slice(bytes);
     } else {
         json_escaped(line, bytes);
@@ -243,11 +244,17 @@ fn json_escaped(line: &mut Vec<u8>, bytes: &[u8]) {
 /// A word of a text line: what is not printable ASCII, a space, a quote or a backslash becomes `\xXX`; nothing
 /// becomes `-`.
 fn text_word(line: &mut Vec<u8>, bytes: &[u8]) {
-    if bytes.is_empty() {
-        line.push(b'-');
+    match bytes {
+        [] => line.push(b'-'),
+        _ if all_plain(bytes, b'!') => line.extend_from_slice(bytes),
+        _ => text_escaped(line, bytes),
     }
+}
+
+#[cold]
+fn text_escaped(line: &mut Vec<u8>, bytes: &[u8]) {
     for byte in bytes {
-        if PLAIN[usize::from(*byte)] && *byte != b' ' {
+        if is_plain(*byte, b'!') {
             line.push(*byte);
         } else {
             byte_escape(line, b"\\x", *byte);
@@ -262,34 +269,29 @@ fn byte_escape(line: &mut Vec<u8>, lead: &[u8], byte: u8) {
     line.push(DIGITS[usize::from(byte & 15)]);
 }
 
-/// RFC 3339, UTC, microseconds: `2026-08-26T12:00:00.000001Z`.
+/// RFC 3339, UTC, microseconds: `2026-08-26T12:00:00.000001Z`. Years are of four digits, until 9999.
 pub fn rfc3339(line: &mut Vec<u8>, time: UnixMicros) {
     let (seconds, micros) = (time.0 / 1_000_000, time.0 % 1_000_000);
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil_date(days);
-    padded(line, year, 1_000);
-    line.push(b'-');
-    padded(line, month, 10);
-    line.push(b'-');
-    padded(line, day, 10);
-    line.push(b'T');
-    padded(line, second / 3_600, 10);
-    line.push(b':');
-    padded(line, second / 60 % 60, 10);
-    line.push(b':');
-    padded(line, second % 60, 10);
-    line.push(b'.');
-    padded(line, micros, 100_000);
-    line.push(b'Z');
+    let mut text = *b"0000-00-00T00:00:00.000000Z";
+    digits(&mut text[0..4], year);
+    digits(&mut text[5..7], month);
+    digits(&mut text[8..10], day);
+    digits(&mut text[11..13], second / 3_600);
+    digits(&mut text[14..16], second / 60 % 60);
+    digits(&mut text[17..19], second % 60);
+    digits(&mut text[20..26], micros);
+    line.extend_from_slice(&text);
 }
 
-/// `value` with zeros in front up to the digits of `unit`, a power of ten.
-fn padded(line: &mut Vec<u8>, value: u64, mut unit: u64) {
-    while unit > 1 && value < unit {
-        line.push(b'0');
-        unit /= 10;
+/// The last digits of `value`, as many as there is place for.
+fn digits(place: &mut [u8], value: u64) {
+    let mut rest = value as u32;
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
     }
-    number(line, value);
 }
 
 /// Year, month and day of the Gregorian calendar, `days` after 1970-01-01.

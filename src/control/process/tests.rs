@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::control::fixture;
+use crate::control::health_prober::{ProbeFault, Probed};
 use crate::control::settings::Settings;
 use crate::worker::core_loop::WorkerSettings;
 use crate::worker::mailbox::Order;
@@ -138,6 +139,9 @@ fn a_reload_waits_for_new_names_but_not_for_ever() {
     let name = resolver::ServerName { host: "name.invalid".into(), port: 8080 };
     let found = Resolved { name, outcome: Ok(vec![([192, 0, 2, 5], 8080).into()]) };
     process.on_event(Event::Resolved(found), now).unwrap();
+    let due = process.next_deadline().unwrap();
+    assert_eq!(due, now.after(limits::RESOLVE_WAIT).after(limits::VIEW_INTERVAL));
+    process.on_time(due).unwrap();
     let mut rest: Vec<String> = (0..3).map(|_| told.recv_timeout(LONG).unwrap()).collect();
     rest.sort();
     assert_eq!(rest, ["rules 2", "view", "view"]);
@@ -159,7 +163,7 @@ fn a_drain_ends_at_its_deadline_and_at_a_second_signal_at_once() {
     process.publish_status();
     assert!(process.published.read().draining);
     process.on_event(Event::Signal(Signal::Reload), now).unwrap();
-    let end = now.after(limits::TIMEOUT_DRAIN).after(limits::DRAIN_GRACE);
+    let end = now.after(limits::TIMEOUT_DRAIN).after(limits::DRAIN_UNWIND);
     process.on_time(Monotonic(end.0 - 1)).unwrap();
     assert!(matches!(process.stage, Stage::Draining { .. }));
     process.on_time(end).unwrap();
@@ -193,4 +197,37 @@ fn a_worker_that_dies_later_is_started_again() {
     handle.ask(Signal::Stop);
     ended.join().unwrap().unwrap();
     assert_eq!(status.read().workers[0].restarts, 1);
+}
+
+#[test]
+fn many_changes_become_one_view() {
+    let named = |settings: &mut Settings| {
+        settings.workers.cpus = vec![0];
+        settings.ruleset.upstreams = vec![fixture::upstream("orders", &["192.0.2.1"; 3])];
+        settings.ruleset.upstreams[0].health = Some(fixture::health_check());
+    };
+    let (run, told) = obedient();
+    let mut process = start(vec![Ok(settings(named))], run);
+    process.until_serving().unwrap();
+    let begin = clock::monotonic().after(limits::VIEW_INTERVAL);
+    let mut fail = |server: usize, now: Monotonic| {
+        for _ in 0..2 {
+            let outcome = Err(ProbeFault::Status(500));
+            let probed = Probed { generation: 1, upstream: 0, server, outcome };
+            process.on_event(Event::Probed(probed), now).unwrap();
+            process.on_time(now).unwrap();
+        }
+        process.next_deadline()
+    };
+    assert_eq!(fail(0, begin), None, "the first change is given at once");
+    assert_eq!(told.recv_timeout(LONG).unwrap(), "view");
+    let due = begin.after(limits::VIEW_INTERVAL);
+    assert_eq!((fail(1, begin), fail(2, begin)), (Some(due), Some(due)));
+    process.on_time(due).unwrap();
+    assert_eq!(process.next_deadline(), None);
+    let down = process.status.upstreams[0].servers.iter().filter(|server| !server.is_up()).count();
+    assert_eq!(down, 3);
+    process.handle().ask(Signal::Stop);
+    process.until_ended().unwrap();
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), ["view"]);
 }

@@ -31,7 +31,7 @@ fn probed(generation: u64, server: usize, good: bool) -> Probed {
 }
 
 fn changes_view(change: &Change) -> bool {
-    matches!(change, Change::View(_))
+    matches!(change, Change::View { .. })
 }
 
 fn addresses(watch: &UpstreamWatch, server: usize) -> Vec<SocketAddr> {
@@ -78,12 +78,12 @@ fn checks_take_a_server_out_and_bring_it_back() {
     assert_eq!(watch.probes().len(), 2);
     assert_eq!(watch.note_probed(probed(1, 1, false)), Change::None);
     assert_eq!(watch.failure(0, 1), Some("status 500"));
-    let expected = "upstream orders: server 192.0.2.2:8080 is down: status 500";
-    assert_eq!(watch.note_probed(probed(1, 1, false)), Change::View(expected.into()));
+    let message = "upstream orders: server 192.0.2.2:8080 is down: status 500".to_owned();
+    assert_eq!(watch.note_probed(probed(1, 1, false)), Change::View { message, worse: true });
     assert_eq!(watch.view().upstreams[0][1].probe, Probe::Down);
     assert_eq!(watch.view().upstreams[0][0].probe, Probe::Unknown);
-    let expected = "upstream orders: server 192.0.2.2:8080 is up";
-    assert_eq!(watch.note_probed(probed(1, 1, true)), Change::View(expected.into()));
+    let message = "upstream orders: server 192.0.2.2:8080 is up".to_owned();
+    assert_eq!(watch.note_probed(probed(1, 1, true)), Change::View { message, worse: false });
     assert_eq!(watch.failure(0, 1), None);
 }
 

@@ -1,6 +1,6 @@
 //! Answers the proxy makes itself: refusals, fixed answers of a route, OPTIONS addressed to the proxy.
 
-use super::{Ending, Exchange, Outcome, World};
+use super::{Exchange, Outcome, World};
 use crate::policy::refusal::{AnswerFrame, Refusal, write_fixed, write_refusal};
 use crate::policy::route_table::{FixedAnswer, fixed_location};
 use crate::protocol::http1::{Method, Rejection, Version};
@@ -58,6 +58,9 @@ impl Exchange {
     /// Answers instead of forwarding.
     pub(super) fn decline(&mut self, declined: Declined, world: &mut World<'_>) {
         match declined {
+            Declined::Refusal(Refusal::TraceRefused) => {
+                self.refuse_with(Refusal::TraceRefused, Some(METHODS), world)
+            }
             Declined::Refusal(refusal) => self.refuse_with(refusal, None, world),
             Declined::NotAllowed { allow } => {
                 self.refuse_with(Refusal::MethodNotAllowed, Some(&allow), world)
@@ -74,12 +77,14 @@ impl Exchange {
 
     fn refuse_with(&mut self, refusal: Refusal, allow: Option<&str>, world: &mut World<'_>) {
         // An interim response on its way keeps the buffer: too late for an answer of our own.
-        if self.down.has_begun() || self.lanes.writing_downstream {
+        if self.down.has_begun() || self.lanes.writing_downstream || self.response.out_len() > 0 {
             return self.abort(refusal, world.now);
         }
         self.release(false, world.buffers);
-        if !self.up.is_complete() {
-            self.up.skip_body(&mut self.request);
+        if refusal.poisons_connection() {
+            self.up.stop();
+        } else if !self.up.is_complete() {
+            self.up.skip_rest(&mut self.request);
         }
         let keeps = !refusal.poisons_connection() && self.may_keep(world);
         let frame = self.frame(keeps, world.date);
@@ -89,7 +94,7 @@ impl Exchange {
     }
 
     fn answer(&mut self, status: u16, location: Option<&[u8]>, allow: Option<&str>, world: &mut World<'_>) {
-        self.up.skip_body(&mut self.request);
+        self.up.skip_rest(&mut self.request);
         let keeps = self.may_keep(world);
         let frame = self.frame(keeps, world.date);
         world.scratch.head.clear();
@@ -118,8 +123,7 @@ impl Exchange {
         }
         self.response.clear();
         if !self.response.place_before(&world.scratch.head) {
-            self.finish = Some(Ending::Close);
-            return;
+            return self.abort(Refusal::RewriteTooLong, world.now);
         }
         if let Some(outcome) = &mut self.outcome {
             outcome.status = status;

@@ -16,14 +16,21 @@
 //!                    └────────────────────── next request ◀──────── all written ◀─────┘
 //!  101 turns both sides into Tunnel.
 //! ```
-//! `request_side` and `response_side` hold the two halves, `answering` the answers made here.
+//! `request_side` and `response_side` hold the two halves; `judgement` and `response_head` what becomes of
+//! heads, `attempt` the way to a server, `answering` the answers made here, `deadlines` what passing time does.
 
 mod action;
 mod answering;
+mod attempt;
+mod deadlines;
 mod event;
+mod judgement;
 mod outcome;
 mod request_side;
+mod response_head;
 mod response_side;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -40,10 +47,6 @@ use super::ruleset::{ListenerId, Rules, UpstreamId};
 use crate::protocol::http1::FieldTable;
 use crate::protocol::moment::{Monotonic, UnixMicros};
 use crate::protocol::wire_buffer::{BufferPool, Storage, WireBuffer};
-
-/// How long after sending a request nobody reads the client, so that its buffer keeps the request for a second
-/// attempt. From then on a client that goes away is noticed.
-const WATCH_AFTER: Duration = Duration::from_millis(500);
 
 /// What an exchange needs of its worker in one step. Nothing in here does I/O.
 pub struct World<'a> {
@@ -98,7 +101,9 @@ pub struct Exchange {
     plan: Plan,
     outcome: Option<Outcome>,
     finished: Option<Outcome>,
+    /// What the spans of `outcome` and of `finished` point into.
     log_text: Vec<u8>,
+    finished_text: Vec<u8>,
     deadline: Monotonic,
     finish: Option<Ending>,
 }
@@ -120,6 +125,8 @@ struct Lanes {
 struct Plan {
     connect: Option<ConnectOrder>,
     release: Option<bool>,
+    /// How long the server keeps the connection to be released, where it says so.
+    idle_limit: Option<Duration>,
     end_writing_upstream: bool,
     end_writing_downstream: bool,
 }
@@ -141,38 +148,22 @@ impl Exchange {
             outcome: None,
             finished: None,
             log_text: Vec::new(),
+            finished_text: Vec::new(),
             deadline,
             finish: None,
         }
     }
 
     /// Takes in what happened.
-    pub fn step(&mut self, event: Event, world: &mut World<'_>) {
+    pub fn step(&mut self, mut event: Event, world: &mut World<'_>) {
+        if !self.take_back(&mut event) {
+            return;
+        }
         match event {
-            Event::Read { side: Side::Downstream, storage, count } => {
-                self.lanes.reading_downstream = false;
-                self.request.restore(storage);
-                self.request_read(count, world);
-            }
-            Event::Read { side: Side::Upstream, storage, count } => {
-                self.lanes.reading_upstream = false;
-                self.response.restore(storage);
-                self.response_read(count, world);
-            }
-            Event::Written { side: Side::Upstream, storage, count } => {
-                self.lanes.writing_upstream = false;
-                if let Some(storage) = storage {
-                    self.request.restore(storage);
-                }
-                self.request_written(count, world);
-            }
-            Event::Written { side: Side::Downstream, storage, count } => {
-                self.lanes.writing_downstream = false;
-                if let Some(storage) = storage {
-                    self.response.restore(storage);
-                }
-                self.response_written(count, world);
-            }
+            Event::Read { side: Side::Downstream, count, .. } => self.request_read(count, world),
+            Event::Read { side: Side::Upstream, count, .. } => self.response_read(count, world),
+            Event::Written { side: Side::Upstream, count, .. } => self.request_written(count, world),
+            Event::Written { side: Side::Downstream, count, .. } => self.response_written(count, world),
             Event::Connected { reused, response } => self.connected(reused, response, world),
             Event::ConnectFailed(fault) => self.connect_failed(fault, world),
             Event::DeadlinePassed => self.deadline_passed(world),
@@ -180,6 +171,31 @@ impl Exchange {
         }
         self.conclude(world);
         self.check();
+    }
+
+    /// Takes the memory of a finished read or write back. False when the event changes nothing any more: the exchange
+    /// is over, or it is the last word of an upstream connection that was parted with, and its memory nobody's.
+    fn take_back(&mut self, event: &mut Event) -> bool {
+        let (lane, buffer, storage) = match event {
+            Event::Read { side: Side::Downstream, storage, .. } => {
+                (&mut self.lanes.reading_downstream, &mut self.request, Some(storage))
+            }
+            Event::Read { side: Side::Upstream, storage, .. } => {
+                (&mut self.lanes.reading_upstream, &mut self.response, Some(storage))
+            }
+            Event::Written { side: Side::Downstream, storage, .. } => {
+                (&mut self.lanes.writing_downstream, &mut self.response, storage.as_mut())
+            }
+            Event::Written { side: Side::Upstream, storage, .. } => {
+                (&mut self.lanes.writing_upstream, &mut self.request, storage.as_mut())
+            }
+            _ => return self.finish.is_none(),
+        };
+        let awaited = std::mem::take(lane);
+        if awaited && let Some(storage) = storage {
+            buffer.restore(std::mem::take(storage));
+        }
+        awaited && self.finish.is_none()
     }
 
     /// What to do now.
@@ -190,9 +206,15 @@ impl Exchange {
                 None => Action::Finish(ending),
             };
         }
-        if let Some(order) = self.plan.connect.take() {
-            self.lanes.connecting = true;
-            return Action::Connect(order);
+        if self.plan.connect.is_some() {
+            // The old connection goes first: the driver holds only one.
+            if let Some(reusable) = self.plan.release.take() {
+                return Action::Release { reusable };
+            }
+            if let Some(order) = self.plan.connect.take() {
+                self.lanes.connecting = true;
+                return Action::Connect(order);
+            }
         }
         if self.wants_upstream_write() {
             self.lanes.writing_upstream = true;
@@ -255,9 +277,9 @@ impl Exchange {
         self.finished.take()
     }
 
-    /// What the outcome's spans point into; valid until the next step.
+    /// What the outcome's spans point into; valid until the next exchange is over.
     pub fn log_text(&self) -> &[u8] {
-        &self.log_text
+        &self.finished_text
     }
 
     /// True between two requests, with nothing read of the next.
@@ -294,7 +316,7 @@ impl Exchange {
 
     /// How long the upstream connection just released may idle: `limit`, or less where the server said so.
     pub fn upstream_idle_limit(&self, limit: Duration) -> Duration {
-        self.down.keep_alive_limit().map_or(limit, |said| said.min(limit))
+        self.plan.idle_limit.map_or(limit, |said| said.min(limit))
     }
 
     /// Gives all buffers back; those the kernel still has are written off.
@@ -308,16 +330,12 @@ impl Exchange {
         if self.finish.is_some() || !self.down.is_ended() || self.response.out_len() > 0 {
             return;
         }
-        if self.lanes.upstream {
-            self.release(false, world.buffers);
-        }
+        self.release(false, world.buffers);
         self.close_outcome(world.now);
         world.buffers.give(std::mem::take(&mut self.response));
         let keeps = self.down.persists() && self.up.is_complete() && !self.up.client_ended();
         if !keeps || world.draining {
-            // A client that still sends must get to read the answer before a reset reaches it.
-            let lingers = !self.up.is_complete() && !self.up.client_ended();
-            self.finish = Some(if lingers { Ending::Linger } else { Ending::Close });
+            self.finish = Some(self.farewell());
             return;
         }
         self.up = RequestSide::default();
@@ -328,32 +346,11 @@ impl Exchange {
         }
     }
 
-    /// The time limit of the current state passed.
-    fn deadline_passed(&mut self, world: &mut World<'_>) {
-        if world.now < self.deadline || self.finish.is_some() {
-            return;
-        }
-        self.deadline = Monotonic::NEVER;
-        if self.down.has_begun() {
-            let stalled_client = self.lanes.writing_downstream;
-            self.abort(
-                if stalled_client { Refusal::ClientStalled } else { Refusal::ResponseStalled },
-                world.now,
-            );
-        } else if self.up.is_waiting() {
-            if self.request.unread_len() == 0 {
-                self.finish = Some(Ending::Close);
-            } else {
-                self.refuse_before_head(Refusal::HeadTimeout, world);
-            }
-        } else if self.lanes.connecting {
-            // The driver bounds connecting itself.
-        } else if self.up.is_sent() {
-            self.await_response_longer(world);
-        } else {
-            let stalled_server = self.lanes.writing_upstream;
-            self.refuse(if stalled_server { Refusal::ResponseTimeout } else { Refusal::BodyTimeout }, world);
-        }
+    /// How to close after a complete answer: where the client may still send, it must get to read the answer before a
+    /// reset reaches it.
+    fn farewell(&self) -> Ending {
+        let expected = !self.up.persists && self.up.is_complete() && self.request.unread_len() == 0;
+        if expected || self.up.client_ended() { Ending::Close } else { Ending::Linger }
     }
 
     /// Cuts everything: the response cannot be ended properly, or there is nobody to send it to.
@@ -365,7 +362,7 @@ impl Exchange {
             outcome.reason = refusal.reason();
             outcome.cut = true;
         }
-        let hidden = self.down.end_is_the_connections();
+        let hidden = self.down.end_is_the_connections(self.response.out_len());
         self.close_outcome(now);
         self.finish = Some(if hidden { Ending::Reset } else { Ending::Close });
     }
@@ -374,6 +371,7 @@ impl Exchange {
         if let Some(mut outcome) = self.outcome.take() {
             outcome.ended = now;
             self.finished = Some(outcome);
+            std::mem::swap(&mut self.log_text, &mut self.finished_text);
         }
     }
 
@@ -384,7 +382,9 @@ impl Exchange {
         }
         self.lanes.upstream = false;
         self.plan.release = Some(reusable);
+        self.plan.idle_limit = self.down.keep_alive_limit();
         if std::mem::take(&mut self.lanes.writing_upstream) {
+            self.up.lost_track |= self.request.unread_len() > 0;
             buffers.give(std::mem::take(&mut self.request));
         }
         if std::mem::take(&mut self.lanes.reading_upstream) {

@@ -164,39 +164,38 @@ pub(in crate::policy) fn reading(path: &[u8], mode: u8) -> Vec<u8> {
     format!("/{}{slash}", kept.join("/")).into_bytes()
 }
 
-/// What each byte means to [`is_evident`].
-static CLASSES: [u8; 256] = {
-    let mut classes = [LOOK_CLOSER; 256];
-    let mut byte = b'!';
-    while byte <= b'~' {
-        classes[byte as usize] = match byte {
-            b'/' => SLASH,
-            b'.' => DOT,
-            b'%' | b'\\' | b'?' | b'#' => LOOK_CLOSER,
-            _ => ORDINARY,
-        };
-        byte += 1;
-    }
-    classes
-};
-const ORDINARY: u8 = 0;
-const SLASH: u8 = 1;
-const DOT: u8 = 2;
-const LOOK_CLOSER: u8 = 4;
+/// Bytes looked at together; one vector register on every target.
+const BLOCK: usize = 16;
 
 /// True when `path` is in the strict form and one glance shows it: no `%`, and neither `/` nor `.` behind a `/`.
 #[inline]
 fn is_evident(path: &[u8]) -> bool {
-    let [b'/', rest @ ..] = path else { return false };
-    let mut previous = SLASH;
-    for byte in rest {
-        let class = CLASSES[*byte as usize];
-        if class == LOOK_CLOSER || class != ORDINARY && previous == SLASH {
-            return false;
-        }
-        previous = class;
+    let (Some(b'/'), Some((_, rest))) = (path.first(), path.split_first()) else { return false };
+    let (Some(last), Some(before_last)) = (rest.last_chunk(), path[..path.len() - 1].last_chunk()) else {
+        return path.windows(2).all(|pair| is_evident_block(&[pair[1]], &[pair[0]]));
+    };
+    let blocks = rest.as_chunks::<BLOCK>().0.iter().zip(path.as_chunks::<BLOCK>().0);
+    blocks.fold(is_evident_block::<BLOCK>(last, before_last), |evident, (block, before)| {
+        evident & is_evident_block(block, before)
+    })
+}
+
+/// True when nothing in `block` needs a closer look; `before` are the bytes one place further to the front. Without a
+/// branch, so that all bytes are compared at once.
+#[inline]
+fn is_evident_block<const LEN: usize>(block: &[u8; LEN], before: &[u8; LEN]) -> bool {
+    let mut odd = false;
+    for (byte, before) in block.iter().zip(before) {
+        let byte = *byte;
+        odd |= (byte <= b' ')
+            | (byte > b'~')
+            | (byte == b'%')
+            | (byte == b'\\')
+            | (byte == b'?')
+            | (byte == b'#');
+        odd |= (*before == b'/') & ((byte == b'/') | (byte == b'.'));
     }
-    true
+    !odd
 }
 
 fn refuse_ambiguity(path: &[u8]) -> Result<(), PathFault> {

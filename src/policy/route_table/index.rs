@@ -5,7 +5,7 @@
 //! in full by the caller, so two keys that hash alike cost time, not correctness.
 
 use super::Route;
-use crate::policy::fixed_hash::{hash_bytes, mix};
+use crate::policy::fixed_hash::{hash_bytes, hash_folded, mix};
 use crate::policy::path_rules::{HostPattern, bare_host};
 
 /// Fixed leading segments that count; routes that begin alike for longer are told apart by the full check.
@@ -16,7 +16,7 @@ const LABELS: usize = 8;
 const ANY_HOST: u64 = 1;
 const EXACT_HOST: u64 = 2;
 const WILDCARD_HOST: u64 = 3;
-const ROOT: u64 = 4;
+const START: u64 = 4;
 
 /// Positions of routes by host and leading segments.
 #[derive(Debug, Default)]
@@ -53,19 +53,15 @@ impl RouteIndex {
         let mut index = Self::default();
         let mut filed: Vec<(u64, u16)> = Vec::new();
         for (at, route) in (0..=u16::MAX).zip(routes) {
-            let mut depth = 0;
-            let mut segments = ROOT;
-            for segment in route.path.literal_segments().take(DEPTH) {
-                segments = hash_bytes(segments, segment.as_bytes());
-                depth += 1;
-            }
+            let (depth, start) = route.path.literal_start(DEPTH);
+            let start = hash_bytes(START, start.as_bytes());
             index.depths |= 1 << depth;
             if route.hosts.is_empty() {
                 index.any_host = true;
-                filed.push((mix(ANY_HOST, segments), at));
+                filed.push((mix(ANY_HOST, start), at));
             }
             for host in &route.hosts {
-                filed.push((mix(index.host_key(host), segments), at));
+                filed.push((mix(index.host_key(host), start), at));
             }
         }
         filed.sort_unstable();
@@ -79,32 +75,23 @@ impl RouteIndex {
     pub(super) fn first(&self, host: &[u8], path: &[u8], mut check: impl FnMut(u16) -> bool) -> Option<u16> {
         let hosts = self.host_keys(host);
         let mut best = None;
-        let mut segments = ROOT;
-        let mut depth = 0;
-        let mut rest = path.strip_prefix(b"/");
+        // The leading segments: none, the first, the first two and so on.
+        let (mut depth, mut end) = (0, 0);
         loop {
             if self.depths >> depth & 1 == 1 {
+                let start = hash_bytes(START, &path[..end]);
                 for host in &hosts.keys[..hosts.count] {
-                    for &at in self.list(mix(*host, segments)) {
-                        if best.is_some_and(|best| best <= at) {
-                            break;
-                        }
-                        if check(at) {
-                            best = Some(at);
-                            break;
-                        }
-                    }
+                    let list = self.list(mix(*host, start)).iter().copied();
+                    let mut nearer = list.take_while(|at| best.is_none_or(|best| *at < best));
+                    best = nearer.find(|at| check(*at)).or(best);
                 }
             }
             depth += 1;
-            if self.depths >> depth == 0 {
+            if self.depths >> depth == 0 || path.get(end) != Some(&b'/') {
                 return best;
             }
-            let Some(left) = rest else { return best };
-            let end = left.iter().position(|byte| *byte == b'/');
-            let segment = &left[..end.unwrap_or(left.len())];
-            segments = hash_bytes(segments, segment);
-            rest = end.map(|end| &left[end + 1..]);
+            let segment = &path[end + 1..];
+            end += 1 + segment.iter().position(|byte| *byte == b'/').unwrap_or(segment.len());
         }
     }
 
@@ -138,12 +125,12 @@ impl RouteIndex {
         let name = host.name().as_bytes();
         if !host.is_wildcard() {
             self.exact_host = true;
-            return hash_host(EXACT_HOST, name);
+            return hash_folded(EXACT_HOST, name);
         }
         let labels = name.split(|byte| *byte == b'.').count().min(LABELS);
         self.suffixes |= 1 << labels;
         let start = suffixes(name).nth(labels - 1).unwrap_or(0);
-        hash_host(WILDCARD_HOST, &name[start..])
+        hash_folded(WILDCARD_HOST, &name[start..])
     }
 
     #[inline]
@@ -158,12 +145,12 @@ impl RouteIndex {
             add(ANY_HOST);
         }
         if self.exact_host {
-            add(hash_host(EXACT_HOST, host));
+            add(hash_folded(EXACT_HOST, host));
         }
         if self.suffixes != 0 {
             for (labels, start) in (1..=LABELS).zip(suffixes(host)) {
                 if self.suffixes >> labels & 1 == 1 {
-                    add(hash_host(WILDCARD_HOST, &host[start..]));
+                    add(hash_folded(WILDCARD_HOST, &host[start..]));
                 }
             }
         }
@@ -175,16 +162,4 @@ impl RouteIndex {
 #[inline]
 fn suffixes(name: &[u8]) -> impl Iterator<Item = usize> {
     memchr::memrchr_iter(b'.', name).map(|dot| dot + 1).chain([0])
-}
-
-/// Hash without regard to case, and to what else setting a bit makes alike: the full check tells those apart.
-#[inline]
-fn hash_host(seed: u64, name: &[u8]) -> u64 {
-    let mut state = seed;
-    for part in name.chunks(8) {
-        let mut word = [0; 8];
-        word[..part.len()].copy_from_slice(part);
-        state = hash_bytes(state, &(u64::from_le_bytes(word) | 0x2020_2020_2020_2020).to_le_bytes());
-    }
-    state
 }

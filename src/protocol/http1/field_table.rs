@@ -57,9 +57,8 @@ impl FieldTable {
         self.fields.push(field);
     }
 
-    /// Puts the parsed `headers`, which borrow from `head`, in place of all fields.
-    pub(super) fn fill(&mut self, head: &[u8], headers: &[httparse::Header<'_>]) {
-        self.clear();
+    /// Appends the parsed `headers`, which borrow from `head`.
+    pub(super) fn extend(&mut self, head: &[u8], headers: &[httparse::Header<'_>]) {
         for header in headers {
             let name = header.name.as_bytes();
             self.push(Field {

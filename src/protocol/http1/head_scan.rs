@@ -31,6 +31,7 @@ pub(super) fn find_head_end(
     limits: &ScanLimits,
     empty: Rejection,
 ) -> Result<Scan, Rejection> {
+    debug_assert!(start <= bytes.len());
     let bound = start.saturating_add(limits.head);
     let window = &bytes[..bytes.len().min(bound)];
     if let Some((length, too_long)) = limits.start_line
@@ -38,8 +39,8 @@ pub(super) fn find_head_end(
     {
         return Err(too_long);
     }
-    let from = searched.clamp(start, window.len().max(start));
-    for found in memchr_iter(b'\n', window.get(from..).unwrap_or_default()) {
+    let from = searched.clamp(start, window.len());
+    for found in memchr_iter(b'\n', &window[from..]) {
         let line_feed = from + found;
         if line_feed == start || window[line_feed - 1] != b'\r' {
             return Err(Rejection::BareLf);

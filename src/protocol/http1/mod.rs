@@ -4,11 +4,22 @@
 //! and the writing of heads. All results are offsets into the caller's bytes. A message that two implementations
 //! could read differently is refused with a [`Rejection`], never repaired: RFC 9112 often allows a recipient to be
 //! lenient (bare LF, obs-fold, a list of equal lengths), and each such leniency is a way to smuggle a request past
-//! whichever of two hops is the stricter one. The only tolerance kept is an empty line before a request line.
+//! whichever of two hops is the stricter one. Two tolerances are kept: empty lines before a request line, and a status
+//! line without the space before its missing reason.
+//!
+//! Refused here although RFC 9110, 9112 or 3986 permit it:
+//! - bare LF as a line end, obs-fold in responses;
+//! - equal repeated or listed `Content-Length`, leading zeros in it;
+//! - any transfer coding beside one `chunked`, so also `gzip, chunked`;
+//! - a `Host` unlike an absolute target; percent-encoding, sub-delimiters, empty or zero-padded ports in a host; numbers
+//!   that only some readers take for IPv4 addresses;
+//! - trailers other than plain metadata, chunk sizes over 15 digits, extensions beyond a budget.
+//!
+//! Accepted although RFC 3986 wants it encoded, because browsers send it: `"<>\^{}|` and the backtick, in targets.
 //!
 //! What this layer does not know: which status answers a rejection, which routes exist, what a field is set to.
 //!
-//! Reading order of a request: [`parse_request_head`], [`request_target`], [`request_framing`],
+//! Reading order of a request: [`parse_request_head`], [`request_target()`], [`request_framing`],
 //! [`connection_options`], then [`ChunkedDecoder`] for a chunked body.
 
 mod body_framing;

@@ -1,6 +1,6 @@
 //! Request line and fields to spans.
 //!
-//! Left to others: what the target means ([`super::request_target`]) and how the body ends
+//! Left to others: what the target means ([`super::request_target()`]) and how the body ends
 //! ([`super::request_framing`]).
 
 use super::head_fault::{is_target_byte, request_head_fault};
@@ -160,7 +160,7 @@ fn parse_whole<const FIELDS: usize>(
     if !is_strict {
         return Ok(None);
     }
-    fields.fill(head, request.headers);
+    fields.extend(head, request.headers);
     Ok(Some(RequestHead {
         method: Method::of(method.as_bytes()),
         method_name: Span::locate(head, method.as_bytes()),

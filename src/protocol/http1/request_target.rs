@@ -168,20 +168,24 @@ fn path_and_query(bytes: &[u8], span: Span) -> (Span, Option<Span>) {
 }
 
 fn is_host_name(name: &[u8]) -> bool {
-    if name.is_empty() || name.len() > limits::HOST_BYTES {
+    if name.len() > limits::HOST_BYTES {
         return false;
     }
     let labels = name.strip_suffix(b".").unwrap_or(name);
-    let is_name = labels.split(|&byte| byte == b'.').all(|label| {
-        !label.is_empty()
-            && label.iter().all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~'))
-    });
-    is_name && (!ends_in_number(labels) || is_ipv4(name))
+    let mut label_bytes = 0;
+    for &byte in labels {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' => label_bytes += 1,
+            b'.' if label_bytes > 0 => label_bytes = 0,
+            _ => return false,
+        }
+    }
+    label_bytes > 0 && (!ends_in_number(labels) || is_ipv4(name))
 }
 
 /// The rule by which browsers take a host for an IPv4 address: its last label is a number, decimal or hexadecimal.
 fn ends_in_number(labels: &[u8]) -> bool {
-    let last = labels.rsplit(|&byte| byte == b'.').next().unwrap_or_default();
+    let last = memchr::memrchr(b'.', labels).map_or(labels, |dot| &labels[dot + 1..]);
     match last {
         [b'0', b'x' | b'X', digits @ ..] => digits.iter().all(u8::is_ascii_hexdigit),
         _ => last.iter().all(u8::is_ascii_digit),

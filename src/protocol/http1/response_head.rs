@@ -82,7 +82,7 @@ fn parse_whole<const FIELDS: usize>(
     if parsed != httparse::Status::Complete(head.len()) {
         return Ok(None);
     }
-    fields.fill(head, response.headers);
+    fields.extend(head, response.headers);
     Ok(Some(ResponseHead {
         version: if version == 0 { Version::Http10 } else { Version::Http11 },
         status,

@@ -41,6 +41,10 @@ impl Buffers {
         Ok(buffers)
     }
 
+    pub(crate) fn buffer_bytes(&self) -> u32 {
+        self.buffer_bytes
+    }
+
     pub(crate) fn address(&self, id: u16) -> *const u8 {
         assert!(id < self.count, "the kernel named a buffer that it was not given");
         // SAFETY: within `memory`, as `id < count`.

@@ -8,6 +8,10 @@
 //! was sent before, the socket's send queue is empty, and the kernel takes the bytes during submission. The buffer is
 //! free after the submission that carried the send. Bytes that follow before the peer's answer (a large body) wait in
 //! a queue and go as one chain of linked sends with one completion entry.
+//!
+//! # Pace
+//! Eager receives are armed once and pass on whatever comes: least work for small messages. Paced ones are armed when
+//! the bytes before have been sent: more gathers in the socket meanwhile, so large bodies move in fewer, larger pieces.
 
 use std::collections::VecDeque;
 use std::io;
@@ -30,8 +34,15 @@ const RECEIVE: u64 = 1;
 const SEND: u64 = 2;
 const QUIET_SEND: u64 = 3;
 
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Pace {
+    Eager,
+    Paced,
+}
+
 pub(crate) struct Relay {
     ring: IoUring,
+    pace: Pace,
     buffers: Buffers,
     listener: TcpListener,
     origin: SocketAddr,
@@ -70,6 +81,7 @@ impl Relay {
         origin: SocketAddr,
         buffer_bytes: u32,
         buffers: u16,
+        pace: Pace,
     ) -> io::Result<Self> {
         let ring = IoUring::builder()
             .setup_single_issuer()
@@ -82,6 +94,7 @@ impl Relay {
         let buffers = Buffers::register(&ring.submitter(), buffer_bytes, buffers)?;
         let mut relay = Relay {
             ring,
+            pace,
             buffers,
             listener,
             origin,
@@ -182,7 +195,14 @@ impl Relay {
 
     fn receive(&mut self, slot: usize) -> io::Result<()> {
         self.sides[slot].receiving = true;
-        let receive = opcode::RecvMulti::new(types::Fixed(slot as u32), Buffers::GROUP).build();
+        let socket = types::Fixed(slot as u32);
+        let receive = match self.pace {
+            Pace::Eager => opcode::RecvMulti::new(socket, Buffers::GROUP).build(),
+            Pace::Paced => opcode::Recv::new(socket, std::ptr::null_mut(), self.buffers.buffer_bytes())
+                .buf_group(Buffers::GROUP)
+                .build()
+                .flags(squeue::Flags::BUFFER_SELECT),
+        };
         self.push(receive.user_data(tag(RECEIVE, slot)))
     }
 
@@ -193,7 +213,9 @@ impl Relay {
             (1.., Some(buffer)) => {
                 self.sides[slot].answered = true;
                 self.forward(slot ^ 1, Chunk { buffer, bytes: entry.result() as u32 })?;
-                if ended { self.receive(slot) } else { Ok(()) }
+                // A paced receive waits for the chain that carries its bytes; a quiet send is done by then.
+                let waits = self.pace == Pace::Paced && self.sides[slot ^ 1].owed;
+                if ended && !waits { self.receive(slot) } else { Ok(()) }
             }
             (result, _) if result == -libc::ENOBUFS => {
                 self.starved.push(slot);
@@ -244,7 +266,11 @@ impl Relay {
         let mut sending = std::mem::take(&mut self.sides[slot].sending);
         self.give_back(&mut sending)?;
         self.sides[slot].sending = sending;
-        if entry.result() < 0 { self.close(slot) } else { self.send_queue(slot) }
+        if entry.result() < 0 {
+            return self.close(slot);
+        }
+        self.send_queue(slot)?;
+        if self.pace == Pace::Paced && !self.sides[slot].owed { self.receive(slot ^ 1) } else { Ok(()) }
     }
 
     /// Ends both connections of a pair; their slots are free once both receives have ended.

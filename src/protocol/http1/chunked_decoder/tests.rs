@@ -25,6 +25,22 @@ fn nothing_is_searched_twice_and_nothing_taken_early() {
     assert_eq!(decoder.advance(&mut bytes), Ok(after));
 }
 
+/// Shown by hiding a fault where the search has been.
+#[test]
+fn what_was_searched_is_not_searched_again() {
+    for (state, bytes) in [(State::Line, "5\n;abc"), (State::Trailers, "X\n: abc")] {
+        for (searched, expected) in [(1, Err(Rejection::BareLf)), (2, Ok(Decoded::default()))] {
+            let mut decoder =
+                ChunkedDecoder { state, searched, ..ChunkedDecoder::new(ChunkedOutput::Framed) };
+            assert_eq!(
+                decoder.advance(&mut bytes.as_bytes().to_vec()),
+                expected,
+                "{bytes:?} from {searched}"
+            );
+        }
+    }
+}
+
 #[test]
 fn it_is_small() {
     assert!(size_of::<ChunkedDecoder>() <= 32);

@@ -99,6 +99,7 @@ fn a_cleared_table_knows_nothing_of_the_message_before() {
     table.push(field(3, FieldKind::Host));
     table.push(field(6, FieldKind::Host));
     table.clear();
+    assert_eq!((table.present, table.repeated), (0, 0));
     table.push(field(9, FieldKind::Host));
     assert_eq!(table.count(FieldKind::Host), 1);
     assert_eq!(table.first(FieldKind::Host), Some(&field(9, FieldKind::Host)));

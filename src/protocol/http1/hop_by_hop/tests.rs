@@ -92,6 +92,7 @@ fn options_are_tokens_in_any_case() {
         ("Keep-ALIVE", false, true, false),
         ("Upgrade", false, false, true),
         ("close, keep-alive ,upgrade", true, true, true),
+        ("upgrade, keep-alive, close, x", true, true, true),
         ("", false, false, false),
         ("closed, keep-alive2, upgrades", false, false, false),
         ("CLOSE", true, false, false),

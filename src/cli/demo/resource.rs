@@ -1,0 +1,161 @@
+//! The resource server of the demo: a plain thread per connection that records every byte it receives.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The server and what it has seen.
+#[derive(Clone)]
+pub(super) struct Resource {
+    address: SocketAddr,
+    seen: Arc<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    connections: AtomicUsize,
+    heads: Mutex<Vec<String>>,
+}
+
+/// Nobody in a demo waits longer.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes of a head or body line the demo takes in.
+const LINE_BYTES: u64 = 16 * 1024;
+
+impl Resource {
+    /// Listens on a free port of loopback.
+    pub(super) fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let resource = Self { address: listener.local_addr()?, seen: Arc::default() };
+        let seen = Arc::clone(&resource.seen);
+        std::thread::Builder::new().name("demo-resource".into()).spawn(move || {
+            for stream in listener.incoming().flatten() {
+                seen.connections.fetch_add(1, Ordering::Relaxed);
+                let seen = Arc::clone(&seen);
+                std::thread::spawn(move || serve(stream, &seen));
+            }
+        })?;
+        Ok(resource)
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Connections accepted so far.
+    pub(super) fn connections(&self) -> usize {
+        self.seen.connections.load(Ordering::Relaxed)
+    }
+
+    /// Request heads received so far.
+    pub(super) fn heads(&self) -> Vec<String> {
+        self.seen.lock().clone()
+    }
+}
+
+impl Seen {
+    fn lock(&self) -> MutexGuard<'_, Vec<String>> {
+        self.heads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Serves one connection until either side ends it.
+fn serve(stream: TcpStream, seen: &Seen) {
+    let _ended = converse(stream, seen);
+}
+
+fn converse(stream: TcpStream, seen: &Seen) -> io::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut writer = stream.try_clone()?;
+    let mut reader = BufReader::new(stream);
+    loop {
+        let head = read_head(&mut reader)?;
+        if head.is_empty() {
+            return Ok(());
+        }
+        seen.lock().push(head.clone());
+        let body = read_body(&mut reader, &head)?;
+        let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+        match path.as_str() {
+            "/echo" => answer(&mut writer, "200 OK", "", &body)?,
+            "/once" => {
+                // Says nothing of closing and closes: the way connections go stale in a pool.
+                return answer(&mut writer, "200 OK", "", b"the last word on this connection\n");
+            }
+            "/tunnel" => {
+                writer.write_all(
+                    b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+                )?;
+                return io::copy(&mut reader, &mut writer).map(|_| ());
+            }
+            _ => answer(
+                &mut writer,
+                "200 OK",
+                "X-Internal-Node: 7\r\nConnection: X-Internal-Node\r\n",
+                b"hello\n",
+            )?,
+        }
+    }
+}
+
+fn answer(writer: &mut TcpStream, status: &str, fields: &str, body: &[u8]) -> io::Result<()> {
+    let head = format!(
+        "HTTP/1.1 {status}\r\nServer: demo-resource\r\nContent-Type: text/plain\r\n{fields}Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    writer.write_all(&[head.as_bytes(), body].concat())
+}
+
+/// A whole head, or nothing at the end of the connection.
+pub(super) fn read_head(reader: &mut impl BufRead) -> io::Result<String> {
+    let mut head = String::new();
+    loop {
+        let before = head.len();
+        let count = reader.by_ref().take(LINE_BYTES).read_line(&mut head)?;
+        if count == 0 || head.len() as u64 > LINE_BYTES {
+            return if head.is_empty() { Ok(head) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+        }
+        if &head[before..] == "\r\n" {
+            return Ok(head);
+        }
+    }
+}
+
+/// The content of a message with this head.
+pub(super) fn read_body(reader: &mut impl BufRead, head: &str) -> io::Result<Vec<u8>> {
+    if has_field(head, "transfer-encoding", "chunked") {
+        return read_chunks(reader);
+    }
+    let length = field(head, "content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    Ok(body)
+}
+
+/// The value of a field of a head.
+pub(super) fn field<'h>(head: &'h str, name: &str) -> Option<&'h str> {
+    let fields = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+    fields.filter(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).next()
+}
+
+fn has_field(head: &str, name: &str, value: &str) -> bool {
+    field(head, name).is_some_and(|own| own.eq_ignore_ascii_case(value))
+}
+
+fn read_chunks(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.by_ref().take(LINE_BYTES).read_line(&mut line)?;
+        let length = usize::from_str_radix(line.trim(), 16).map_err(io::Error::other)?;
+        let start = body.len();
+        body.resize(start + length + 2, 0);
+        reader.read_exact(&mut body[start..])?;
+        body.truncate(start + length);
+        if length == 0 {
+            return Ok(body);
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! What becomes of a request head: parsed, checked, routed, and rewritten into the scratch memory, or declined.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::answering::Declined;
+use super::request_side::Body;
+use super::{ConnectOrder, Exchange, Outcome, World};
+use crate::limits;
+use crate::policy::forwarding::{self, RequestParts, TraceParent};
+use crate::policy::refusal::Refusal;
+use crate::policy::route_table::{Found, Route, RouteQuery, RouteTarget, UpstreamHost, forwarded_target};
+use crate::policy::ruleset::{Balance, HashKey, ListenerId, Ruleset};
+use crate::policy::upstream_choice::balance_key;
+use crate::protocol::http1::{
+    BodyFraming, ConnectionOptions, FieldKind, FieldTable, HeadLimits, Method, Rejection, RequestHead,
+    RequestTarget, TargetForm, Version, connection_options, parse_request_head, request_framing,
+    request_persists, request_target, upgrade_protocol,
+};
+use crate::protocol::progress::Progress;
+use crate::protocol::span::Span;
+
+/// The one protocol a connection may be switched to. Others would carry what no rule here has judged: `h2c` is HTTP/2,
+/// with requests of its own.
+pub(super) const UPGRADE_PROTOCOL: &[u8] = b"websocket";
+
+/// What judging a head leaves behind besides the rewritten head in the scratch memory.
+pub(super) struct Judged {
+    route: u16,
+    pub(super) order: ConnectOrder,
+    pub(super) key: u64,
+    pub(super) bound_to_server: bool,
+    trace_id: [u8; 32],
+}
+
+/// A head that is free of faults.
+struct Reading<'a> {
+    head: &'a RequestHead,
+    target: RequestTarget,
+    /// What routes are chosen by: as sent, or `*`.
+    path: &'a [u8],
+    query: Option<&'a [u8]>,
+    framing: BodyFraming,
+    options: ConnectionOptions,
+}
+
+impl Exchange {
+    /// Bytes of a head are there: parses them, and judges the head once complete.
+    pub(super) fn head_bytes_came(&mut self, world: &mut World<'_>) {
+        if self.up.searched == 0 {
+            self.deadline = world.now.after(self.rules.timeouts.header);
+        }
+        let rules = &world.rules.limits;
+        let limits = HeadLimits {
+            request_line: rules.request_line,
+            header_bytes: rules.header_bytes,
+            header_count: rules.header_count,
+        };
+        let fields = &mut world.scratch.fields;
+        match parse_request_head(self.request.unread(), self.up.searched, &limits, fields) {
+            Ok(Progress::NeedMore { searched }) => {
+                self.note_method();
+                self.up.searched = searched.max(1);
+                self.up.starved = true;
+                if !world.buffers.make_readable(&mut self.request) {
+                    self.refuse_before_head(Refusal::Exhausted, world);
+                }
+            }
+            Ok(Progress::Done { value, consumed }) => self.head_complete(&value, consumed, world),
+            Err(rejection) => {
+                self.note_method();
+                self.refuse_before_head(Refusal::Malformed(rejection), world);
+            }
+        }
+    }
+
+    /// An answer to HEAD has no body even if its head never comes whole.
+    fn note_method(&mut self) {
+        if self.request.unread().trim_ascii_start().starts_with(b"HEAD ") {
+            self.up.method = Method::Head;
+        }
+    }
+
+    fn head_complete(&mut self, head: &RequestHead, length: usize, world: &mut World<'_>) {
+        self.rules = world.rules.clone();
+        self.stop_the_clock();
+        self.up.method = head.method;
+        self.up.version = head.version;
+        let mut outcome = Outcome::begun(world.now, world.time, self.peer.address, self.rules.generation);
+        let judged = self.judge(head, length, &mut outcome, world);
+        if let Ok(judged) = &judged {
+            outcome.route = Some(judged.route);
+            outcome.trace_id = judged.trace_id;
+            outcome.server = Some((judged.order.upstream, judged.order.server));
+        }
+        self.outcome = Some(outcome);
+        self.request.consume(length);
+        match judged {
+            Err(declined) => self.decline(declined, world),
+            Ok(judged) => self.begin_sending(&judged, world),
+        }
+    }
+
+    /// Decides where the request goes.
+    fn judge(
+        &mut self,
+        head: &RequestHead,
+        length: usize,
+        outcome: &mut Outcome,
+        world: &mut World<'_>,
+    ) -> Result<Judged, Declined> {
+        let bytes = self.request.unread();
+        let fields = &world.scratch.fields;
+        let target = request_target(bytes, head, fields);
+        note_request(&mut self.log_text, outcome, bytes, head, target.ok());
+        let reading = read(bytes, head, target?, fields)?;
+        self.up.persists = request_persists(head.version, &reading.options);
+        self.up.body = Body::of(reading.framing);
+        let max_forwards = match head.method {
+            Method::Connect => return Err(Refusal::ConnectUnsupported.into()),
+            Method::Options | Method::Trace => max_forwards(head.method, bytes, fields)?,
+            _ => None,
+        };
+        let trusted = &self.rules.forwarding.trusted;
+        outcome.client = forwarding::client_address(self.peer.address, trusted, bytes, fields);
+        let method = head.method_name.of(bytes);
+        let scratch = &mut world.scratch.path;
+        let index = find(&self.rules, self.peer.listener, outcome.client, method, &reading, bytes, scratch)?;
+        outcome.route = Some(index);
+        let route = &self.rules.routes.routes()[usize::from(index)];
+        let upstream = match &route.target {
+            RouteTarget::Answer(answer) => return Err(Declined::fixed(answer, reading.path, reading.query)),
+            RouteTarget::Upstream(upstream) => *upstream,
+        };
+        self.up.body_limit = route.body_bytes.unwrap_or(self.rules.limits.body_bytes);
+        if matches!(reading.framing, BodyFraming::Length(length) if length > self.up.body_limit) {
+            return Err(Refusal::BodyTooLarge.into());
+        }
+        let settings = &self.rules.upstreams[usize::from(upstream.0)];
+        let key = key_for(&settings.balance, outcome.client.ip(), bytes, fields);
+        let Some(server) = (world.choose)(upstream, key, None) else {
+            return Err(Refusal::NoServer.into());
+        };
+        self.up.response_timeout = route.response_timeout.unwrap_or(self.rules.timeouts.response);
+        self.up.body_timeout = route.body_timeout.unwrap_or(self.rules.timeouts.body);
+        let limit = route.connect_timeout.unwrap_or(self.rules.timeouts.connect);
+        let authority = settings.servers[usize::from(server)].authority.as_str();
+        let (trace, upgrade) = self.compose(&reading, length, index, authority, max_forwards, world)?;
+        self.up.upgrade = upgrade;
+        let route = &self.rules.routes.routes()[usize::from(index)];
+        Ok(Judged {
+            route: index,
+            order: ConnectOrder { upstream, server, fresh: false, limit },
+            key,
+            bound_to_server: route.upstream_host == UpstreamHost::Server
+                || reading.target.authority.is_empty(),
+            trace_id: trace.trace_id(),
+        })
+    }
+
+    /// Writes the head for the server into the scratch memory. Says which trace it belongs to, and whether it asks for
+    /// an upgrade.
+    fn compose(
+        &self,
+        reading: &Reading<'_>,
+        length: usize,
+        route: u16,
+        server_authority: &str,
+        max_forwards: Option<u64>,
+        world: &mut World<'_>,
+    ) -> Result<(TraceParent, bool), Declined> {
+        let bytes = self.request.unread();
+        let scratch = &mut *world.scratch;
+        let route: &Route = &self.rules.routes.routes()[usize::from(route)];
+        scratch.target.clear();
+        let rewritten = forwarded_target(route, reading.path, reading.query, &mut scratch.target)
+            .map_err(|_| Declined::from(Refusal::RewriteTooLong))?;
+        let random = [(world.random)(), (world.random)(), (world.random)()];
+        let trace = TraceParent::of(bytes, &scratch.fields, random);
+        let upgrade = upgrade_protocol(bytes, &scratch.fields, &reading.options)
+            .map(|protocol| protocol.of(bytes))
+            .filter(|protocol| {
+                reading.head.version == Version::Http11 && protocol.eq_ignore_ascii_case(UPGRADE_PROTOCOL)
+            });
+        let parts = RequestParts {
+            bytes,
+            length,
+            head: reading.head,
+            target: &reading.target,
+            fields: &scratch.fields,
+            options: &reading.options,
+            framing: reading.framing,
+            upgrade,
+            route,
+            new_target: rewritten.then_some(scratch.target.as_slice()),
+            server_authority,
+            client: &self.client,
+            trusted: forwarding::is_trusted(self.peer.address.ip(), &self.rules.forwarding.trusted),
+            max_forwards,
+            trace: &trace,
+        };
+        scratch.head.clear();
+        forwarding::write_request_head(&parts, &mut scratch.head);
+        Ok((trace, upgrade.is_some()))
+    }
+}
+
+/// Checks what the fields say of the message as a whole.
+fn read<'a>(
+    bytes: &'a [u8],
+    head: &'a RequestHead,
+    target: RequestTarget,
+    fields: &FieldTable,
+) -> Result<Reading<'a>, Rejection> {
+    let query = target.query.map(|query| query.of(bytes));
+    // The last proxy turns an OPTIONS for a whole server into `*` (RFC 9112 section 3.2.4): it is routed as such too.
+    let whole_server = target.form == TargetForm::Asterisk
+        || head.method == Method::Options && target.path.is_empty() && query.is_none();
+    Ok(Reading {
+        head,
+        target,
+        path: if whole_server { b"*" } else { target.path.of(bytes) },
+        query,
+        framing: request_framing(bytes, head, fields)?,
+        options: connection_options(bytes, fields)?,
+    })
+}
+
+fn find(
+    rules: &Ruleset,
+    listener: ListenerId,
+    client: SocketAddr,
+    method: &[u8],
+    reading: &Reading<'_>,
+    bytes: &[u8],
+    scratch: &mut Vec<u8>,
+) -> Result<u16, Declined> {
+    let host = reading.target.host.of(bytes);
+    let query = RouteQuery { listener, host, path: reading.path, method, client: client.ip() };
+    match rules.routes.find(&query, scratch) {
+        Found::Route(index) => Ok(index),
+        Found::MethodNotAllowed { allow } => Err(Declined::NotAllowed { allow }),
+        Found::NotFound => Err(Refusal::NoRoute.into()),
+        Found::Refused(fault) => Err(Refusal::Path(fault).into()),
+    }
+}
+
+/// Notes for the log what was asked for. Of a target that cannot be read, what stands before the first `?`.
+fn note_request(
+    log_text: &mut Vec<u8>,
+    outcome: &mut Outcome,
+    bytes: &[u8],
+    head: &RequestHead,
+    target: Option<RequestTarget>,
+) {
+    log_text.clear();
+    let mut note = |text: &[u8]| {
+        let start = log_text.len();
+        log_text.extend_from_slice(&text[..text.len().min(limits::LOG_TEXT_BYTES)]);
+        Span::new(start, log_text.len())
+    };
+    outcome.method = note(head.method_name.of(bytes));
+    match target {
+        Some(target) => {
+            outcome.path = note(target.path.of(bytes));
+            outcome.authority = note(target.authority.of(bytes));
+        }
+        None => {
+            outcome.path = note(head.target.of(bytes).split(|byte| *byte == b'?').next().unwrap_or_default())
+        }
+    }
+}
+
+fn key_for(balance: &Balance, client: IpAddr, bytes: &[u8], fields: &FieldTable) -> u64 {
+    let value = match balance {
+        Balance::Hash(HashKey::Header(name)) => fields
+            .iter()
+            .find(|field| field.name.of(bytes).eq_ignore_ascii_case(name.as_bytes()))
+            .map(|field| field.value.of(bytes)),
+        _ => None,
+    };
+    balance_key(balance, client, value)
+}
+
+/// What is left of `Max-Forwards` for OPTIONS and TRACE (RFC 9110 section 7.6.2).
+fn max_forwards(method: Method, bytes: &[u8], fields: &FieldTable) -> Result<Option<u64>, Declined> {
+    let Some(field) = fields.first(FieldKind::MaxForwards) else { return Ok(None) };
+    let digits = field.value.of(bytes);
+    let number = std::str::from_utf8(digits).ok().filter(|_| digits.iter().all(u8::is_ascii_digit));
+    match number.and_then(|number| number.parse::<u64>().ok()) {
+        Some(0) if method == Method::Options => Err(Declined::OptionsHere),
+        Some(0) => Err(Refusal::TraceRefused.into()),
+        Some(rest) if fields.count(FieldKind::MaxForwards) == 1 => Ok(Some(rest - 1)),
+        _ => Err(Rejection::InvalidFieldValue.into()),
+    }
+}

@@ -1,0 +1,8 @@
+//! Single scenarios with the exact bytes that must cross: what the issue says of the exchange, rule by rule.
+
+mod answers;
+mod responses;
+mod retries;
+mod stage;
+mod streams;
+mod tunnels;

@@ -1,0 +1,89 @@
+//! Rules of the buffer's windows and of the pool.
+
+use super::*;
+
+fn filled(bytes: &[u8]) -> WireBuffer {
+    let mut buffer = WireBuffer::new(BufferSize::Small);
+    assert!(buffer.append(bytes));
+    buffer
+}
+
+#[test]
+fn reads_land_on_the_alignment() {
+    for size in [BufferSize::Small, BufferSize::Large] {
+        let mut buffer = WireBuffer::new(size);
+        let (storage, start, end) = buffer.lend_for_read();
+        assert_eq!((storage.as_ptr() as usize + start) % BUFFER_ALIGNMENT, 0);
+        assert!(start >= HEAD_ROOM && storage.len() - end == TAIL_ROOM);
+    }
+}
+
+#[test]
+fn a_head_is_replaced_in_front_of_its_body() {
+    let mut buffer = filled(b"old head|body");
+    buffer.consume(9);
+    buffer.release(4, 4);
+    assert!(buffer.place_before(b"a much longer new head|"));
+    assert_eq!(buffer.out(), b"a much longer new head|body");
+}
+
+#[test]
+fn a_head_longer_than_the_room_moves_the_body() {
+    let mut buffer = filled(b"body");
+    let head = vec![b'h'; HEAD_ROOM + BUFFER_ALIGNMENT + 100];
+    assert!(buffer.place_before(&head));
+    buffer.release_all_for_test();
+    assert_eq!(buffer.out().len(), head.len() + 4);
+    assert!(buffer.out().ends_with(b"hbody"));
+}
+
+#[test]
+fn a_head_that_cannot_fit_changes_nothing() {
+    let mut buffer = filled(b"body");
+    assert!(!buffer.place_before(&vec![b'h'; BUFFER_SMALL_BYTES]));
+    assert_eq!(buffer.unread(), b"body");
+}
+
+#[test]
+fn the_tail_room_takes_what_closes_a_chunk() {
+    let mut buffer = WireBuffer::new(BufferSize::Small);
+    let (storage, start, end) = buffer.lend_for_read();
+    buffer.restore(storage);
+    buffer.filled(end - start);
+    buffer.release(end - start, end - start);
+    assert!(buffer.place_behind(b"\r\n0\r\n\r\n"));
+    assert_eq!(buffer.out_len(), end - start + 7);
+}
+
+#[test]
+fn unread_bytes_move_to_the_front_only_when_room_is_short() {
+    let mut buffer = filled(&vec![b'x'; 13_000]);
+    buffer.consume(12_990);
+    assert!(buffer.make_readable() > 14_000);
+    assert_eq!(buffer.unread(), b"xxxxxxxxxx");
+    let mut roomy = filled(b"abc");
+    roomy.consume(1);
+    roomy.make_readable();
+    assert_eq!(roomy.unread(), b"bc");
+}
+
+#[test]
+fn large_buffers_are_bounded_and_come_back() {
+    let mut pool = BufferPool::default();
+    let mut taken: Vec<_> =
+        (0..crate::limits::LARGE_BUFFERS_PER_WORKER).map(|_| pool.take_large().unwrap()).collect();
+    assert!(pool.take_large().is_none());
+    pool.give(taken.pop().unwrap());
+    assert!(pool.take_large().is_some());
+    pool.lost(BufferSize::Large);
+    assert!(pool.take_large().is_some());
+}
+
+impl WireBuffer {
+    /// Joins the unread bytes to what waits to be written.
+    fn release_all_for_test(&mut self) {
+        assert_eq!(self.out_end, self.start);
+        self.out_end = self.end;
+        self.start = self.end;
+    }
+}

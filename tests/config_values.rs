@@ -1,0 +1,216 @@
+//! What a configuration says arrives in the settings as it was meant.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ringwall::config;
+use ringwall::control::settings::{AccessLog, LogFormat, Settings};
+use ringwall::limits;
+use ringwall::policy::access_rule::AccessRule;
+use ringwall::policy::path_rules::{HostPattern, PathPattern};
+use ringwall::policy::route_table::{Endpoints, FixedAnswer, RouteKind, RouteTarget, UpstreamHost};
+use ringwall::policy::ruleset::{Balance, HashKey, HealthCheck, ListenerId, PoolLimits, Server, UpstreamId};
+
+const WHOLE: &str = r#"
+[workers]
+busy_poll = "50us"
+[[listener]]
+name = "public"
+address = "0.0.0.0:8443"
+[[listener]]
+name = "inner"
+address = "[::1]:8080"
+[admin]
+address = "127.0.0.1:9901"
+[timeouts]
+header = "1s"
+body = "2s"
+idle = "3s"
+connect = "4ms"
+response = "5m"
+drain = "6h"
+[limits]
+request_line = "1KiB"
+header_bytes = "2KiB"
+header_count = 3
+body_bytes = "4MiB"
+connections = 5
+[log]
+access = "/var/log/access"
+format = "text"
+[forwarding]
+trusted = ["10.0.0.0/8", "::1"]
+[upstream.users]
+servers = "http://u:81"
+balance = "least-requests"
+[upstream.orders]
+servers = ["http://10.0.0.1:8080", { url = "http://[2001:DB8::1]", weight = 7 }]
+balance = "hash(header:X-User)"
+health = { path = "/up?full", interval = "4s", unhealthy = 5, healthy = 6 }
+pool = { idle = 7, age = "8s", idle_timeout = "9s" }
+[upstream.source]
+servers = "http://s"
+balance = "hash(source)"
+health = { path = "/" }
+[[route]]
+listener = ["inner", "public"]
+host = ["api.example.com", "*.example.org"]
+path = "/orders/*"
+methods = ["get", "POST"]
+kind = "token-server"
+upstream = "orders"
+access = "upstream"
+strip_prefix = "/orders"
+rewrite = "/v2{path}?{query}"
+upstream_host = "Orders.Internal"
+set_headers = { X-B = "2", x-a = "1" }
+response_headers = { "Strict-Transport-Security" = "max-age=1" }
+clients = ["10.0.0.0/8", "192.0.2.1"]
+endpoints = { allow = "/orders/a", deny = ["/orders/b/*"] }
+timeouts = { response = "1s", body = "2s", connect = "3s" }
+limits = { body_bytes = "4B" }
+encoded_paths = true
+[[route]]
+path = "/old/*"
+kind = "transparent"
+access = "open"
+answer = { status = 301, location = "https://www.example.com{path}" }
+[[route]]
+path = "/*"
+upstream = "users"
+access = "upstream"
+upstream_host = "server"
+"#;
+
+fn settings() -> Settings {
+    config::parse(WHOLE, "test.toml", std::iter::empty()).expect("a good configuration").settings
+}
+
+fn network(text: &str) -> ipnet::IpNet {
+    text.parse().expect("a network")
+}
+
+#[test]
+fn the_process_is_set_up_as_it_says() {
+    let settings = settings();
+    assert_eq!(settings.workers.busy_poll, Duration::from_micros(50));
+    assert!(!settings.workers.cpus.is_empty());
+    assert_eq!(settings.admin, Some(SocketAddr::from(([127, 0, 0, 1], 9901))));
+    assert_eq!(settings.log.access, AccessLog::File(PathBuf::from("/var/log/access")));
+    assert_eq!(settings.log.format, LogFormat::Text);
+    let ruleset = settings.ruleset;
+    assert_eq!(ruleset.generation, 0);
+    let listeners: Vec<_> =
+        ruleset.listeners.iter().map(|l| (l.name.as_str(), l.address.to_string())).collect();
+    assert_eq!(listeners, [("public", "0.0.0.0:8443".to_owned()), ("inner", "[::1]:8080".to_owned())]);
+    let timeouts = ruleset.timeouts;
+    assert_eq!(timeouts.header, Duration::from_secs(1));
+    assert_eq!(timeouts.body, Duration::from_secs(2));
+    assert_eq!(timeouts.idle, Duration::from_secs(3));
+    assert_eq!(timeouts.connect, Duration::from_millis(4));
+    assert_eq!(timeouts.response, Duration::from_secs(5 * 60));
+    assert_eq!(timeouts.drain, Duration::from_secs(6 * 60 * 60));
+    let limits = ruleset.limits;
+    assert_eq!((limits.request_line, limits.header_bytes, limits.header_count), (1024, 2048, 3));
+    assert_eq!((limits.body_bytes, limits.connections), (4 << 20, 5));
+    assert_eq!(ruleset.forwarding.trusted, [network("10.0.0.0/8"), network("::1/128")]);
+}
+
+#[test]
+fn upstreams_come_by_name() {
+    let upstreams = settings().ruleset.upstreams;
+    let names: Vec<_> = upstreams.iter().map(|upstream| upstream.name.as_str()).collect();
+    assert_eq!(names, ["orders", "source", "users"]);
+    let server = |host: &str, port, weight, authority: &str| Server {
+        host: host.to_owned(),
+        port,
+        weight,
+        authority: authority.to_owned(),
+    };
+    assert_eq!(
+        upstreams[0].servers,
+        [server("10.0.0.1", 8080, 1, "10.0.0.1:8080"), server("2001:db8::1", 80, 7, "[2001:db8::1]")]
+    );
+    assert_eq!(upstreams[0].balance, Balance::Hash(HashKey::Header("x-user".to_owned())));
+    assert_eq!(upstreams[1].balance, Balance::Hash(HashKey::Source));
+    assert_eq!(upstreams[2].balance, Balance::LeastRequests);
+    let health = |path: &str, seconds, unhealthy, healthy| HealthCheck {
+        path: path.to_owned(),
+        interval: Duration::from_secs(seconds),
+        unhealthy,
+        healthy,
+    };
+    assert_eq!(upstreams[0].health, Some(health("/up?full", 4, 5, 6)));
+    assert_eq!(upstreams[1].health, Some(health("/", 2, 3, 2)));
+    assert_eq!(upstreams[2].health, None);
+    let pool = |idle, age, idle_timeout| PoolLimits { idle, age, idle_timeout };
+    assert_eq!(upstreams[0].pool, pool(7, Duration::from_secs(8), Duration::from_secs(9)));
+    let default = pool(limits::POOL_IDLE, limits::POOL_AGE, limits::POOL_IDLE_TIMEOUT);
+    assert_eq!(upstreams[2].pool, default);
+}
+
+#[test]
+fn routes_come_in_file_order_with_all_that_they_say() {
+    let settings = settings();
+    let routes = settings.ruleset.routes.routes();
+    let owned = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let path = |text: &str| PathPattern::parse(text).expect("a pattern");
+    let host = |text: &str| HostPattern::parse(text).expect("a pattern");
+    let first = &routes[0];
+    assert_eq!(first.name, "api.example.com,*.example.org/orders/*");
+    assert_eq!(first.listeners, [ListenerId(1), ListenerId(0)]);
+    assert_eq!(first.hosts, [host("api.example.com"), host("*.example.org")]);
+    assert_eq!(first.path, path("/orders/*"));
+    assert_eq!(first.methods, ["GET", "POST"]);
+    assert_eq!(first.kind, RouteKind::TokenServer);
+    assert_eq!(first.target, RouteTarget::Upstream(UpstreamId(0)));
+    assert_eq!(first.access, AccessRule::Upstream);
+    assert_eq!(first.strip_prefix.as_deref(), Some("/orders"));
+    assert_eq!(first.rewrite.as_deref(), Some("/v2{path}?{query}"));
+    assert_eq!(first.upstream_host, UpstreamHost::Name("orders.internal".to_owned()));
+    let mut set = first.set_headers.clone();
+    set.sort();
+    assert_eq!(set, [owned("x-a", "1"), owned("x-b", "2")]);
+    assert_eq!(first.response_headers, [owned("strict-transport-security", "max-age=1")]);
+    assert_eq!(first.clients, [network("10.0.0.0/8"), network("192.0.2.1/32")]);
+    let endpoints = Endpoints { allow: vec![path("/orders/a")], deny: vec![path("/orders/b/*")] };
+    assert_eq!(first.endpoints, Some(endpoints));
+    assert_eq!(first.response_timeout, Some(Duration::from_secs(1)));
+    assert_eq!(first.body_timeout, Some(Duration::from_secs(2)));
+    assert_eq!(first.connect_timeout, Some(Duration::from_secs(3)));
+    assert_eq!(first.body_bytes, Some(4));
+    assert!(first.encoded_paths);
+
+    let location = Some("https://www.example.com{path}".to_owned());
+    assert_eq!(routes[1].target, RouteTarget::Answer(FixedAnswer { status: 301, location }));
+    assert_eq!(routes[1].kind, RouteKind::Transparent);
+    assert_eq!(routes[1].access, AccessRule::Open);
+    assert_eq!(routes[1].upstream_host, UpstreamHost::Preserve);
+    assert!(routes[1].listeners.is_empty() && routes[1].hosts.is_empty() && routes[1].methods.is_empty());
+    assert!(routes[1].clients.is_empty() && routes[1].endpoints.is_none() && !routes[1].encoded_paths);
+
+    assert_eq!(routes[2].target, RouteTarget::Upstream(UpstreamId(2)));
+    assert_eq!(routes[2].kind, RouteKind::Resource);
+    assert_eq!(routes[2].upstream_host, UpstreamHost::Server);
+}
+
+#[test]
+fn a_small_head_makes_the_default_request_line_small() {
+    let text = WHOLE.replace("request_line = \"1KiB\"\n", "");
+    let loaded = config::parse(&text, "test.toml", std::iter::empty()).expect("a good configuration");
+    assert_eq!(loaded.settings.ruleset.limits.request_line, 2048);
+}
+
+#[test]
+fn a_log_file_is_found_beside_the_file_that_names_it() {
+    let log = |text: &str, name: &str| {
+        let text = WHOLE.replace("/var/log/access", text);
+        let loaded = config::parse(&text, name, std::iter::empty()).expect("a good configuration");
+        loaded.settings.log.access
+    };
+    assert_eq!(log("access.log", "etc/ringwall.toml"), AccessLog::File(Path::new("etc/access.log").into()));
+    assert_eq!(log("/access.log", "etc/ringwall.toml"), AccessLog::File(Path::new("/access.log").into()));
+    assert_eq!(log("logs/stdout", "ringwall.toml"), AccessLog::File(Path::new("logs/stdout").into()));
+    assert_eq!(log("off", "ringwall.toml"), AccessLog::Off);
+}

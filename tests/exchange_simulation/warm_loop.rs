@@ -1,0 +1,111 @@
+//! The least a driver can do: one kept-alive client, one kept-alive server, everything written and read at once.
+//!
+//! Used where an exchange is measured: what it costs here is the exchange's own.
+
+use ringwall::policy::exchange::{Action, Event, Exchange, Peer, Scratch, Side, World};
+use ringwall::policy::ruleset::ListenerId;
+use ringwall::protocol::moment::{Monotonic, UnixMicros};
+use ringwall::protocol::wire_buffer::{BufferPool, Storage, WireBuffer};
+
+use super::rules;
+
+type Lent = (Storage, usize, usize);
+
+/// A warm connection with its worker's memory.
+pub(crate) struct WarmLoop {
+    exchange: Exchange,
+    rules: ringwall::policy::ruleset::Rules,
+    buffers: BufferPool,
+    scratch: Scratch,
+    idle: Option<(WireBuffer, Lent)>,
+    reads: [Option<Lent>; 2],
+    /// What arrived at the client and at the server.
+    arrived: [Vec<u8>; 2],
+    now: u64,
+    pub(crate) exchanges: u64,
+}
+
+impl WarmLoop {
+    pub(crate) fn new() -> Self {
+        let rules = rules::rules();
+        let mut buffers = BufferPool::default();
+        let peer = Peer { listener: ListenerId(0), address: "192.0.2.7:4000".parse().expect("an address") };
+        let exchange = Exchange::new(peer, rules.clone(), buffers.take_small(), Monotonic(1));
+        let idle = Some(armed(&mut buffers));
+        let arrived = [Vec::with_capacity(1 << 20), Vec::with_capacity(1 << 20)];
+        let scratch = Scratch::default();
+        Self { exchange, rules, buffers, scratch, idle, reads: [None, None], arrived, now: 1, exchanges: 0 }
+    }
+
+    /// Lets `request` and then `response` pass.
+    pub(crate) fn exchange<'b>(&mut self, mut request: &'b [u8], mut response: &'b [u8]) {
+        let before = self.exchanges;
+        self.arrived.iter_mut().for_each(Vec::clear);
+        self.act();
+        while self.exchanges == before {
+            self.now += 1_000;
+            let side = if request.is_empty() { Side::Upstream } else { Side::Downstream };
+            let bytes = if request.is_empty() { &mut response } else { &mut request };
+            let (mut storage, start, end) = self.reads[side as usize].take().expect("a read in flight");
+            let (part, rest) = bytes.split_at(bytes.len().min(end - start));
+            assert!(!part.is_empty(), "no more to give");
+            storage[start..start + part.len()].copy_from_slice(part);
+            *bytes = rest;
+            self.step(Event::Read { side, storage, count: Some(part.len()) });
+            self.act();
+        }
+    }
+
+    /// What arrived at this side in the last exchange.
+    pub(crate) fn arrived(&self, side: Side) -> &[u8] {
+        &self.arrived[side as usize]
+    }
+
+    fn act(&mut self) {
+        loop {
+            self.exchanges += u64::from(self.exchange.take_outcome().is_some());
+            let action = self.exchange.next(&mut self.buffers);
+            match action {
+                Action::Wait => return,
+                Action::Read(side) => self.reads[side as usize] = Some(self.exchange.lend(action)),
+                Action::Write(side) => {
+                    let out = self.exchange.out(side);
+                    self.arrived[side as usize].extend_from_slice(out);
+                    let count = Some(out.len());
+                    self.step(Event::Written { side, storage: None, count });
+                }
+                Action::Connect(_) => {
+                    let (response, read) = self.idle.take().expect("an idle connection");
+                    self.reads[Side::Upstream as usize] = Some(read);
+                    self.step(Event::Connected { reused: true, response });
+                }
+                Action::Release { reusable } => {
+                    assert!(reusable, "a good connection is not kept");
+                    self.idle = Some(armed(&mut self.buffers));
+                }
+                Action::EndWriting(_) | Action::Finish(_) => panic!("the connection ends: {action:?}"),
+            }
+        }
+    }
+
+    fn step(&mut self, event: Event) {
+        let mut world = World {
+            now: Monotonic(self.now),
+            time: UnixMicros(self.now),
+            date: b"Sun, 06 Nov 1994 08:49:37 GMT",
+            rules: &self.rules,
+            buffers: &mut self.buffers,
+            scratch: &mut self.scratch,
+            choose: &mut |_, _, _| Some(0),
+            random: &mut || 0x0123_4567_89ab_cdef,
+            draining: false,
+        };
+        self.exchange.step(event, &mut world);
+    }
+}
+
+fn armed(buffers: &mut BufferPool) -> (WireBuffer, Lent) {
+    let mut buffer = buffers.take_small();
+    let lent = buffer.lend_for_read();
+    (buffer, lent)
+}
