@@ -225,21 +225,20 @@ fn random_size(random: &mut Random) -> usize {
 
 /// A target without what the proxy refuses: dot segments, doubled slashes, encoded slashes.
 fn random_target(random: &mut Random) -> String {
+    const IN_PATH: [&str; 15] =
+        ["a", "Z", "0", "-", ".", "_", "~", "%41", "%20", "%c3%a9", ":", "@", ";", "=", ","];
+    const IN_QUERY: [&str; 10] = ["a", "=", "&", "/", "?", "..", "//", "%2F", "%00", "+"];
     let mut target = String::new();
     for _ in 0..1 + random.below(4) {
         target.push_str("/s");
         for _ in 0..random.below(8) {
-            target.push_str(
-                *random.pick(&[
-                    "a", "Z", "0", "-", ".", "_", "~", "%41", "%20", "%c3%a9", ":", "@", ";", "=", ",",
-                ]),
-            );
+            target.push_str(random.pick_text(&IN_PATH));
         }
     }
     if random.one_in(2) {
         target.push('?');
         for _ in 0..random.below(10) {
-            target.push_str(*random.pick(&["a", "=", "&", "/", "?", "..", "//", "%2F", "%00", "+"]));
+            target.push_str(random.pick_text(&IN_QUERY));
         }
     }
     target

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
 use crate::harness::message::Fault;
 use crate::harness::peers::peer;
 use crate::harness::random::Random;
-use crate::harness::{Directory, Proxy, RawClient, Setup, eventually, unused_address};
+use crate::harness::{Directory, PATIENCE, Proxy, RawClient, Setup, eventually, unused_address};
 
 /// A running nginx with some files.
 struct Nginx {
@@ -202,34 +203,35 @@ struct Tally {
     lost_on_connecting: AtomicUsize,
 }
 
+impl Tally {
+    fn note(count: &AtomicUsize) {
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// Asks until no connection is to be had any more. A request on a connection that was not announced to close must be
 /// answered, whole. A new connection may be lost unanswered: one whose handshake completes in the instant the listener
 /// closes is reset by the kernel, and nobody can help it.
 fn load(address: SocketAddr, body: &[u8], tally: &Tally, stopped: &AtomicBool) {
-    loop {
-        if std::net::TcpStream::connect(address).is_err() {
-            return;
-        }
-        let mut client = RawClient::connect(address);
-        for number in 0.. {
+    // Bounded, in case the test fails meanwhile.
+    let until = Instant::now() + PATIENCE;
+    while let Ok(mut client) = RawClient::try_connect(address) {
+        let (mut is_new, mut goes_on) = (true, true);
+        while goes_on {
             client.send_if_open("GET /buffer-and-one HTTP/1.1\r\nHost: example.test\r\n\r\n");
             match client.try_response() {
-                Ok(response) => {
-                    let is_whole = response.status() == 200 && response.body == body;
-                    let count = if is_whole { &tally.answered } else { &tally.failed };
-                    count.fetch_add(1, Ordering::Relaxed);
-                    if response.fields.has("connection") {
-                        break;
-                    }
+                Ok(response) if response.status() == 200 && response.body == body => {
+                    Tally::note(&tally.answered);
+                    goes_on = !response.fields.has("connection");
                 }
-                Err(Fault::Nothing(_)) if number == 0 && stopped.load(Ordering::Relaxed) => {
-                    tally.lost_on_connecting.fetch_add(1, Ordering::Relaxed);
-                    return;
+                Err(Fault::Nothing(_)) if is_new && stopped.load(Ordering::Relaxed) => {
+                    return Tally::note(&tally.lost_on_connecting);
                 }
-                Err(_) => {
-                    tally.failed.fetch_add(1, Ordering::Relaxed);
-                    return;
-                }
+                Ok(_) | Err(_) => return Tally::note(&tally.failed),
+            }
+            is_new = false;
+            if Instant::now() > until {
+                return;
             }
         }
     }

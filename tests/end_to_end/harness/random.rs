@@ -26,6 +26,10 @@ impl Random {
         &of[self.below(of.len())]
     }
 
+    pub(crate) fn pick_text<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.below(of.len())]
+    }
+
     /// Bytes that do not compress and do not repeat.
     pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
         let mut bytes: Vec<u8> = (0..count.div_ceil(8)).flat_map(|_| self.next().to_le_bytes()).collect();

@@ -16,9 +16,11 @@ pub(crate) struct RawClient {
 impl RawClient {
     #[track_caller]
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE);
-        let stream = stream.unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"));
-        Self { wire: Wire::new(stream) }
+        Self::try_connect(address).unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"))
+    }
+
+    pub(crate) fn try_connect(address: SocketAddr) -> std::io::Result<Self> {
+        TcpStream::connect_timeout(&address, PATIENCE).map(|stream| Self { wire: Wire::new(stream) })
     }
 
     /// Sends bytes; a peer that does not take them fails the test.
