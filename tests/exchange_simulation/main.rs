@@ -138,7 +138,7 @@ fn judge(client: &Client, proxy: &Proxy, worker: &Worker, records: &Records) {
     }
     if worker.calm {
         let all = client.requests.len();
-        assert_eq!(client.answers, all, "answers to a patient client of good servers");
+        assert_eq!(client.answers, all, "answers to a patient client: {:?}", proxy.outcomes);
         let bad = proxy.outcomes.iter().find(|(outcome, _)| outcome.reason != "ok" || outcome.refused);
         assert!(bad.is_none(), "{bad:?}");
         assert!(client.end != Some(End::Reset), "a good exchange ended with a reset");
