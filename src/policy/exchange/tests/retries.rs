@@ -143,6 +143,15 @@ fn bytes_that_came_before_the_request_are_no_answer_to_it() {
     assert_eq!(stage.at_server(), forwarded("GET /", "") + "\r\n");
     stage.server("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
     assert!(stage.at_client().starts_with("HTTP/1.1 200 "));
+    // A farewell to an idle connection, found when writing to it fails.
+    let mut farewell = Stage::new().dialing(&[Dial::Reused]);
+    farewell
+        .hold(Side::Upstream, 0)
+        .client(POST)
+        .write_fails(Side::Upstream)
+        .hold(Side::Upstream, usize::MAX);
+    farewell.server("HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n");
+    assert_eq!((farewell.at_client().as_str(), farewell.orders.len()), ("", 2));
 }
 
 #[test]
