@@ -7,7 +7,6 @@ use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use monoio::buf::{IoBuf, IoBufMut};
 use monoio::io::{
@@ -16,7 +15,7 @@ use monoio::io::{
 };
 use monoio::net::TcpStream;
 use nix::sys::socket::{MsgFlags, send, shutdown};
-use rustix::net::sockopt::set_socket_linger;
+use rustix::net::connect_unspec;
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 
 use super::operation::{Operation, Reusable};
@@ -139,11 +138,13 @@ impl Connection {
     /// Makes the close a reset, so that the peer cannot take what it got for everything.
     pub fn reset(self) {
         // The runtime owns the descriptor and shows no borrow of it; a duplicate that the kernel hands out shares the
-        // socket and takes the option. Where a sandbox forbids that, the close is an ordinary one.
+        // socket. Disconnecting sends the reset now: the option to reset on close would come too late, as the
+        // runtime ends the write direction in order before it closes. Where a sandbox forbids the duplicate, the close
+        // is an ordinary one.
         if let Ok(process) = pidfd_open(getpid(), PidfdFlags::empty())
             && let Ok(socket) = pidfd_getfd(process, self.descriptor, PidfdGetfdFlags::empty())
         {
-            let _no_reset = set_socket_linger(&socket, Some(Duration::ZERO));
+            let _no_reset = connect_unspec(&socket);
         }
     }
 

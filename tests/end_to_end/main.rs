@@ -3,4 +3,9 @@
 
 mod harness;
 
+mod differential;
+mod forwarding;
+mod lifecycle;
+mod nginx_origin;
 mod refusals;
+mod upstream_faults;

@@ -1,6 +1,7 @@
 //! What every test here stands on: the built proxy as a process, servers and clients of raw bytes, and waiting that is
 //! bounded. Knows HTTP/1.1 from its own strict reader alone; nothing of the crate under test is used.
 
+pub(crate) mod gate;
 pub(crate) mod message;
 pub(crate) mod peers;
 pub(crate) mod proxy;
@@ -14,7 +15,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-pub(crate) use message::{Fields, Framing, Message};
+pub(crate) use gate::Gate;
+pub(crate) use message::{Framing, Message};
 pub(crate) use proxy::{Proxy, Setup};
 pub(crate) use raw_client::RawClient;
 pub(crate) use scripted_server::{Connection, ScriptedServer};

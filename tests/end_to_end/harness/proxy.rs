@@ -20,7 +20,7 @@ use super::{Directory, RawClient, ScriptedServer, eventually, unused_address};
 /// file, and nothing else.
 pub(crate) struct Setup {
     root: String,
-    cpus: Option<String>,
+    cpus: String,
     body: String,
     variables: Vec<(String, String)>,
     files: Vec<(String, String)>,
@@ -32,7 +32,7 @@ impl Setup {
     pub(crate) fn new() -> Self {
         Self {
             root: String::new(),
-            cpus: None,
+            cpus: next_cpu(),
             body: String::new(),
             variables: Vec::new(),
             files: Vec::new(),
@@ -80,7 +80,7 @@ impl Setup {
 
     /// The CPUs of the workers, as `[workers] cpus` has them.
     pub(crate) fn cpus(mut self, cpus: &str) -> Self {
-        self.cpus = Some(cpus.to_owned());
+        self.cpus = cpus.to_owned();
         self
     }
 
@@ -99,8 +99,7 @@ impl Setup {
     /// The configuration file's text.
     pub(crate) fn text(&self) -> String {
         let mut text = self.root.clone();
-        let cpus = self.cpus.clone().unwrap_or_else(next_cpu);
-        let (address, admin) = (self.address, self.admin);
+        let (cpus, address, admin) = (&self.cpus, self.address, self.admin);
         let written = write!(
             text,
             "[workers]\ncpus = \"{cpus}\"\n\n[[listener]]\nname = \"public\"\naddress = \"{address}\"\n\n\
@@ -254,6 +253,24 @@ impl Proxy {
     #[track_caller]
     pub(crate) fn wait_for_stderr(&self, part: &str) {
         eventually(&format!("{part:?} on standard error"), || self.stderr().contains(part).then_some(()));
+    }
+
+    /// Changes the text of the configuration file.
+    pub(crate) fn rewrite(&self, change: impl FnOnce(String) -> String) {
+        let path = self.path("ringwall.toml");
+        let text = std::fs::read_to_string(&path).expect("the configuration");
+        std::fs::write(&path, change(text)).expect("the changed configuration");
+    }
+
+    /// Asks for a reload and waits until every worker has the new rules.
+    #[track_caller]
+    pub(crate) fn reload(&self) {
+        let workers = self.metric("ringwall_worker_up", "");
+        let before = self.metric("ringwall_worker_reloads_total", "");
+        self.signal(Signal::SIGHUP);
+        eventually("every worker to have reloaded", || {
+            (self.metric("ringwall_worker_reloads_total", "") == before + workers).then_some(())
+        });
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

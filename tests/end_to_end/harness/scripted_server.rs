@@ -38,7 +38,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     seen: Vec<Seen>,
-    sockets: Vec<TcpStream>,
+    /// Of running scripts, by connection, to end them with.
+    sockets: Vec<Option<TcpStream>>,
     scripts: Vec<JoinHandle<()>>,
     stopping: bool,
 }
@@ -48,6 +49,7 @@ pub(crate) struct Connection {
     /// Which one, from 0.
     pub(crate) number: usize,
     wire: Wire,
+    resets: bool,
     shared: Arc<Shared>,
 }
 
@@ -151,7 +153,7 @@ impl Drop for ScriptedServer {
             let mut state = self.shared.lock();
             (std::mem::take(&mut state.sockets), std::mem::take(&mut state.scripts))
         };
-        for socket in sockets {
+        for socket in sockets.into_iter().flatten() {
             let _gone = socket.shutdown(Shutdown::Both);
         }
         let panicked = scripts.into_iter().filter_map(|script| script.join().err()).count();
@@ -178,13 +180,12 @@ impl Shared {
         }
         let number = state.seen.len();
         state.seen.push(Seen::default());
-        state.sockets.push(stream.try_clone().expect("a second handle of the socket"));
-        let mut connection = Connection { number, wire: Wire::new(stream), shared: Arc::clone(self) };
+        state.sockets.push(Some(stream.try_clone().expect("a second handle of the socket")));
+        let mut connection =
+            Connection { number, wire: Wire::new(stream), resets: false, shared: Arc::clone(self) };
         state.scripts.push(std::thread::spawn(move || {
             script(&mut connection);
-            // The copy kept for the server's end must not keep the connection open.
-            let _gone = connection.wire.stream().shutdown(Shutdown::Both);
-            connection.note(|seen| seen.over = true);
+            connection.close();
         }));
         drop(state);
         self.changed.notify_all();
@@ -197,6 +198,11 @@ impl Connection {
     pub(crate) fn request(&mut self) -> Option<Message> {
         let request = read_request(&mut self.wire);
         self.noted(request)
+    }
+
+    /// How many whole requests came on this connection so far.
+    pub(crate) fn requests(&self) -> usize {
+        self.shared.lock().seen[self.number].requests.len()
     }
 
     /// The head of the next request; its body is left unread.
@@ -232,16 +238,31 @@ impl Connection {
         self.wire.end_sending();
     }
 
-    /// Closes at once with a reset.
-    pub(crate) fn reset_on_close(&self) {
-        let linger = socket2::SockRef::from(self.wire.stream()).set_linger(Some(std::time::Duration::ZERO));
-        linger.expect("SO_LINGER");
+    /// Makes the close at the script's end a reset.
+    pub(crate) fn reset_on_close(&mut self) {
+        self.resets = true;
     }
 
     /// Tells the test how far the script is.
     pub(crate) fn mark(&self, mark: impl Into<String>) {
         let mark = mark.into();
         self.note(|seen| seen.marks.push(mark));
+    }
+
+    /// Closes the connection, as the script is over.
+    fn close(self) {
+        let Self { number, wire, resets, shared } = self;
+        let copy = shared.lock().sockets.get_mut(number).and_then(Option::take);
+        if resets {
+            // The reset goes out with the last handle.
+            drop(copy);
+            wire.reset();
+        } else {
+            // First the orderly end: a close with bytes unread would be a reset.
+            let _gone = wire.stream().shutdown(Shutdown::Both);
+        }
+        shared.lock().seen[number].over = true;
+        shared.changed.notify_all();
     }
 
     fn noted(&mut self, outcome: Result<Message, Fault>) -> Option<Message> {
