@@ -102,6 +102,7 @@ async fn serve_warm(worker: Rc<Worker>, connection: Connection, peer: Peer, dead
         now,
         idle_since: now,
         busy: None,
+        started: Operations::default(),
         cut: false,
     };
     let end = poll_fn(|context| driver.poll(context)).await;
@@ -116,12 +117,29 @@ enum End {
 
 type Dialing = Pin<Box<dyn Future<Output = Result<Connection, DialFault>>>>;
 
-/// What looking for completed operations found.
-enum Reaped {
-    Nothing,
-    Something,
-    /// The idle read was called back: the connection can go cold.
-    Cooled,
+/// A set of the operations that may be in flight.
+#[derive(Clone, Copy, Default)]
+struct Operations(u8);
+
+impl Operations {
+    const DIAL: Self = Self(1);
+    const WRITE_UPSTREAM: Self = Self(2);
+    const WRITE_DOWNSTREAM: Self = Self(4);
+    const READ_UPSTREAM: Self = Self(8);
+    const READ_DOWNSTREAM: Self = Self(16);
+    const ALL: Self = Self(31);
+
+    fn has(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    fn is_none(self) -> bool {
+        self.0 == 0
+    }
 }
 
 /// Counts an exchange as under way for as long as it lives.
@@ -153,6 +171,8 @@ struct Driver<'d> {
     now: Monotonic,
     idle_since: Monotonic,
     busy: Option<BusyMark>,
+    /// Started and not yet polled.
+    started: Operations,
     cut: bool,
 }
 
@@ -168,15 +188,17 @@ impl Driver<'_> {
         self.now = clock::monotonic();
         self.worker.active.set(self.now);
         self.look_at_time();
-        loop {
+        // Whatever is in flight may have woken us; after that only what was just started needs its first poll, which
+        // is what puts it into the ring.
+        let mut due = Operations::ALL;
+        while !due.is_none() {
+            if self.reap(due, context) {
+                return Poll::Ready(End::Cooled);
+            }
             if let Some(end) = self.act(context) {
                 return Poll::Ready(end);
             }
-            match self.reap(context) {
-                Reaped::Nothing => break,
-                Reaped::Cooled => return Poll::Ready(End::Cooled),
-                Reaped::Something => {}
-            }
+            due = std::mem::take(&mut self.started);
         }
         self.count_busy(self.exchange.is_busy());
         self.set_deadline();
@@ -212,6 +234,7 @@ impl Driver<'_> {
                 Action::Wait => return None,
                 Action::Finish(ending) => return Some(End::Finished(ending)),
                 Action::Read(Side::Downstream) => {
+                    self.started.add(Operations::READ_DOWNSTREAM);
                     let lent = self.exchange.lend(action);
                     if self.exchange.is_idle() || self.exchange.is_sent() {
                         self.downstream.start_callable_read(lent);
@@ -220,6 +243,7 @@ impl Driver<'_> {
                     }
                 }
                 Action::Read(Side::Upstream) => {
+                    self.started.add(Operations::READ_UPSTREAM);
                     let lent = self.exchange.lend(action);
                     if let Some(held) = &mut self.upstream {
                         held.connection.start_read(lent);
@@ -251,6 +275,10 @@ impl Driver<'_> {
             return self.step(Event::Written { side, storage: None, count });
         }
         connection.start_write(self.exchange.lend(action));
+        self.started.add(match side {
+            Side::Upstream => Operations::WRITE_UPSTREAM,
+            Side::Downstream => Operations::WRITE_DOWNSTREAM,
+        });
     }
 
     fn connect(&mut self, order: ConnectOrder, context: &mut Context<'_>) {
@@ -266,6 +294,7 @@ impl Driver<'_> {
             Some(address) => {
                 self.exchange.note_connecting(self.now);
                 self.dialing = Some((Box::pin(dial(address, order.limit)), order));
+                self.started.add(Operations::DIAL);
             }
             None => self.step(Event::ConnectFailed(ConnectFault::Unresolved)),
         }
@@ -293,6 +322,7 @@ impl Driver<'_> {
                     UpstreamConnection::arm(connection, retires, Monotonic::NEVER, &mut buffers)
                 };
                 self.upstream = Some(Held { connection: armed.connection, order, retires });
+                self.started.add(Operations::READ_UPSTREAM);
                 self.step(Event::Connected { reused: false, response: armed.buffer });
             }
             Err(fault) => {
@@ -329,59 +359,49 @@ impl Driver<'_> {
         }
     }
 
-    /// Takes in what has completed.
-    fn reap(&mut self, context: &mut Context<'_>) -> Reaped {
-        let mut something = false;
-        if let Some((dialing, order)) = &mut self.dialing
+    /// Takes in what has completed of `due`. True when the idle read was called back: the connection can go cold.
+    fn reap(&mut self, due: Operations, context: &mut Context<'_>) -> bool {
+        if due.has(Operations::DIAL)
+            && let Some((dialing, order)) = &mut self.dialing
             && let Poll::Ready(outcome) = dialing.as_mut().poll(context)
         {
             let order = *order;
             self.dialing = None;
             self.dialed(order, outcome);
-            something = true;
         }
-        // Writes first: polling is what puts an operation into the ring, and the answer should leave before more
-        // is read.
-        if self.upstream.as_ref().is_some_and(|held| held.connection.is_writing())
-            && let Some(transfer) =
-                poll_ready(self.upstream.as_mut().map(|held| held.connection.poll_write(context)))
+        // Writes first: the answer should leave before more is read.
+        if due.has(Operations::WRITE_UPSTREAM)
+            && let Some(held) = &mut self.upstream
+            && let Poll::Ready(transfer) = held.connection.poll_write(context)
         {
             self.written(Side::Upstream, transfer);
-            something = true;
         }
-        if self.downstream.is_writing()
+        if due.has(Operations::WRITE_DOWNSTREAM)
             && let Poll::Ready(transfer) = self.downstream.poll_write(context)
         {
             self.written(Side::Downstream, transfer);
-            something = true;
         }
-        if self.upstream.as_ref().is_some_and(|held| held.connection.is_reading())
-            && let Some(transfer) =
-                poll_ready(self.upstream.as_mut().map(|held| held.connection.poll_read(context)))
+        if due.has(Operations::READ_UPSTREAM)
+            && let Some(held) = &mut self.upstream
+            && let Poll::Ready(transfer) = held.connection.poll_read(context)
         {
             let count = transfer.result.ok();
             self.step(Event::Read { side: Side::Upstream, storage: transfer.storage, count });
-            something = true;
         }
-        if self.downstream.is_reading()
+        if due.has(Operations::READ_DOWNSTREAM)
             && let Poll::Ready(transfer) = self.downstream.poll_read(context)
         {
             if matches!(&transfer.result, Err(error) if is_called_back(error)) {
-                return self.called_back(transfer);
+                // Ended because it was asked to: no byte came.
+                self.exchange.read_called_back(transfer.storage);
+                return self.exchange.is_idle();
             }
             let count = transfer.result.ok();
             self.worker.metrics.downstream_read_bytes.add(count.unwrap_or(0) as u64);
             self.idle_since = self.now;
             self.step(Event::Read { side: Side::Downstream, storage: transfer.storage, count });
-            something = true;
         }
-        if something { Reaped::Something } else { Reaped::Nothing }
-    }
-
-    /// An idle read ended because it was asked to: no byte came.
-    fn called_back(&mut self, transfer: Transfer) -> Reaped {
-        self.exchange.read_called_back(transfer.storage);
-        if self.exchange.is_idle() { Reaped::Cooled } else { Reaped::Something }
+        false
     }
 
     fn written(&mut self, side: Side, transfer: Transfer) {
@@ -443,14 +463,6 @@ impl Driver<'_> {
                 Parted::Closed
             }
         }
-    }
-}
-
-/// The outcome, if there is one.
-fn poll_ready(polled: Option<Poll<Transfer>>) -> Option<Transfer> {
-    match polled {
-        Some(Poll::Ready(transfer)) => Some(transfer),
-        _ => None,
     }
 }
 

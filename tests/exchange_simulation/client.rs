@@ -25,6 +25,9 @@ pub(crate) enum End {
     Reset,
 }
 
+/// Turns a client waits for 100 (Continue) before it sends the body all the same.
+const PATIENCE: u32 = 8;
+
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) requests: Vec<Request>,
@@ -42,6 +45,7 @@ pub(crate) struct Client {
     read: usize,
     pub(crate) answers: usize,
     continued: bool,
+    waited: u32,
     pub(crate) tunnel: bool,
     tunnel_sent: usize,
     pub(crate) end: Option<End>,
@@ -81,6 +85,7 @@ impl Client {
             read: 0,
             answers: 0,
             continued: false,
+            waited: 0,
             tunnel: false,
             tunnel_sent: 0,
             end: None,
@@ -136,9 +141,11 @@ impl Client {
         }
         let waits =
             request.expects && offset == request.head_length && !self.continued && self.answers <= index;
-        if waits && !chance.percent(20) {
+        if waits && self.waited < PATIENCE {
+            self.waited += 1;
             return false;
         }
+        self.waited = 0;
         let stop = if request.expects && offset < request.head_length {
             request.head_length
         } else {

@@ -15,7 +15,6 @@ use chance::Chance;
 use client::{Client, End};
 use pipe::Link;
 use proxy::{Proxy, Worker};
-use ringwall::policy::exchange::Ending;
 use server::Records;
 
 /// Stories told by an ordinary test run.
@@ -100,8 +99,8 @@ fn serve(mut client: Client, worker: &mut Worker, records: &mut Records, chance:
         still = if moved { 0 } else { still + 1 };
         if still > STILL {
             let wakes = proxy.wakes();
-            if proxy.ending == Some(Ending::Linger) && wakes == u64::MAX {
-                // What a client does that hears the end and goes on waiting: the proxy stops listening.
+            if proxy.ending.is_some() && wakes == u64::MAX {
+                // Nobody listens to a client any more that goes on waiting.
                 link.forth.deaf = true;
                 break;
             }
@@ -139,7 +138,7 @@ fn judge(client: &Client, proxy: &Proxy, worker: &Worker, records: &Records) {
     }
     if worker.calm {
         let all = client.requests.len();
-        assert_eq!(client.answers, all, "answers to a patient client of good servers");
+        assert_eq!(client.answers, all, "answers to a patient client: {:?}", proxy.outcomes);
         let bad = proxy.outcomes.iter().find(|(outcome, _)| outcome.reason != "ok" || outcome.refused);
         assert!(bad.is_none(), "{bad:?}");
         assert!(client.end != Some(End::Reset), "a good exchange ended with a reset");

@@ -274,7 +274,8 @@ impl Plan {
         if !calm {
             match chance.within(1..=60) {
                 1..=6 => {
-                    let cut = chance.within(0..=wire.len().saturating_sub(1));
+                    let cut =
+                        if chance.percent(40) { 0 } else { chance.within(0..=wire.len().saturating_sub(1)) };
                     whole = false;
                     let hidden = unframed && cut >= body_at;
                     finish = if hidden || chance.percent(50) { Finish::Reset } else { Finish::Close };

@@ -48,7 +48,7 @@ const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
 impl Exchange {
     /// Answers a request whose head could not be parsed or did not come.
     pub(super) fn refuse_before_head(&mut self, refusal: Refusal, world: &mut World<'_>) {
-        self.log_text.clear();
+        self.outcome_text.clear();
         let generation = world.rules.generation;
         self.outcome = Some(Outcome::begun(world.now, world.time, self.peer.address, generation));
         self.up.stop();

@@ -111,7 +111,7 @@ impl Exchange {
         let bytes = self.request.unread();
         let fields = &world.scratch.fields;
         let target = request_target(bytes, head, fields);
-        note_request(&mut self.log_text, outcome, bytes, head, target.ok());
+        note_request(&mut self.outcome_text, outcome, bytes, head, target.ok());
         let reading = read(bytes, head, target?, fields)?;
         self.up.persists = request_persists(head.version, &reading.options);
         self.up.body = Body::of(reading.framing);
@@ -246,17 +246,17 @@ fn find(
 
 /// Notes for the log what was asked for. Of a target that cannot be read, what stands before the first `?`.
 fn note_request(
-    log_text: &mut Vec<u8>,
+    texts: &mut Vec<u8>,
     outcome: &mut Outcome,
     bytes: &[u8],
     head: &RequestHead,
     target: Option<RequestTarget>,
 ) {
-    log_text.clear();
+    texts.clear();
     let mut note = |text: &[u8]| {
-        let start = log_text.len();
-        log_text.extend_from_slice(&text[..text.len().min(limits::LOG_TEXT_BYTES)]);
-        Span::new(start, log_text.len())
+        let start = texts.len();
+        texts.extend_from_slice(&text[..text.len().min(limits::LOG_TEXT_BYTES)]);
+        Span::new(start, texts.len())
     };
     outcome.method = note(head.method_name.of(bytes));
     match target {

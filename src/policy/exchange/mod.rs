@@ -102,7 +102,7 @@ pub struct Exchange {
     outcome: Option<Outcome>,
     finished: Option<Outcome>,
     /// What the spans of `outcome` and of `finished` point into.
-    log_text: Vec<u8>,
+    outcome_text: Vec<u8>,
     finished_text: Vec<u8>,
     deadline: Monotonic,
     finish: Option<Ending>,
@@ -147,7 +147,7 @@ impl Exchange {
             plan: Plan::default(),
             outcome: None,
             finished: None,
-            log_text: Vec::new(),
+            outcome_text: Vec::new(),
             finished_text: Vec::new(),
             deadline,
             finish: None,
@@ -371,7 +371,7 @@ impl Exchange {
         if let Some(mut outcome) = self.outcome.take() {
             outcome.ended = now;
             self.finished = Some(outcome);
-            std::mem::swap(&mut self.log_text, &mut self.finished_text);
+            std::mem::swap(&mut self.outcome_text, &mut self.finished_text);
         }
     }
 

@@ -132,7 +132,7 @@ impl RequestSide {
 
     /// The upstream connection is there and has taken no byte of the request.
     pub(super) fn has_sent_nothing(&self) -> bool {
-        self.phase == Phase::Sending && self.attempt_bytes == 0
+        self.attempt_bytes == 0 && matches!(self.phase, Phase::Sending | Phase::Ignored)
     }
 
     /// Sends no more of the request, and gives up finding its end.

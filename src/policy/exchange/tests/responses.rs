@@ -14,7 +14,7 @@ fn check(request: &str, response: &str, seen: &str, ending: Option<Ending>) {
         stage.client(request);
         let (first, second) = response.split_at(cut);
         stage.server(first).server(second);
-        if ending != None || !stage.released.is_empty() {
+        if ending.is_some() || !stage.released.is_empty() {
             stage.server_ends();
         }
         let got = stage.at_client();

@@ -86,6 +86,19 @@ fn a_chunked_body_that_is_whole_in_the_buffer_can_be_repeated() {
 }
 
 #[test]
+fn a_body_half_consumed_is_not_repeated_even_if_nothing_was_read_since() {
+    let mut stage = Stage::new().dialing(&[Dial::Reused]);
+    let head = "PUT / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
+    stage.hold(Side::Upstream, 0).client(format!("{head}3;gone=x\r\nabc\r\n5"));
+    // Both come at once: the write is done, and the server is gone.
+    let (write, start, end) = stage.write_in_flight(Side::Upstream);
+    let (read, ..) = stage.read_in_flight(Side::Upstream);
+    stage.step_only(Event::Written { side: Side::Upstream, storage: Some(write), count: Some(end - start) });
+    stage.event(Event::Read { side: Side::Upstream, storage: read, count: None });
+    assert_eq!((stage.orders.len(), stage.refusal()), (1, (502, "response-incomplete".to_owned())));
+}
+
+#[test]
 fn what_was_provably_not_sent_is_sent_once_more() {
     for dial in [Dial::Fresh, Dial::Reused] {
         let mut stage = Stage::new().dialing(&[dial]);
@@ -130,6 +143,15 @@ fn bytes_that_came_before_the_request_are_no_answer_to_it() {
     assert_eq!(stage.at_server(), forwarded("GET /", "") + "\r\n");
     stage.server("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
     assert!(stage.at_client().starts_with("HTTP/1.1 200 "));
+    // A farewell to an idle connection, found when writing to it fails.
+    let mut farewell = Stage::new().dialing(&[Dial::Reused]);
+    farewell
+        .hold(Side::Upstream, 0)
+        .client(POST)
+        .write_fails(Side::Upstream)
+        .hold(Side::Upstream, usize::MAX);
+    farewell.server("HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n");
+    assert_eq!((farewell.at_client().as_str(), farewell.orders.len()), ("", 2));
 }
 
 #[test]

@@ -235,6 +235,11 @@ impl Stage {
         self.feed(side).read.take().expect("a read in flight")
     }
 
+    /// Takes over the write in flight.
+    pub(super) fn write_in_flight(&mut self, side: Side) -> (Storage, usize, usize) {
+        self.feed(side).write.take().expect("a write in flight")
+    }
+
     /// Steps without carrying out what follows from it.
     pub(super) fn step_only(&mut self, event: Event) -> &mut Self {
         self.step(event);
