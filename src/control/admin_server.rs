@@ -70,10 +70,6 @@ fn accept(listener: &TcpListener, status: &Arc<Published<Status>>, ended: &Atomi
             return;
         }
         let Ok(stream) = stream else {
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "a thread of its own, no worker; nothing else to wait for"
-            )]
             thread::park_timeout(ACCEPT_PAUSE);
             continue;
         };

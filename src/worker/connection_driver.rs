@@ -24,7 +24,10 @@ use crate::policy::exchange::{
 use crate::protocol::moment::Monotonic;
 
 /// Serves a connection from accept to close.
-// Not an `async fn`: that would keep every argument twice for as long as the connection lives.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` keeps every argument twice for as long as it lives"
+)]
 pub(super) fn serve(worker: Rc<Worker>, mut cold: ColdConnection, peer: Peer) -> impl Future<Output = ()> {
     async move {
         let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;

@@ -24,6 +24,7 @@ const STEPS: u64 = 200_000;
 /// Turns in which nothing moves before time is moved.
 const STILL: u32 = 40;
 
+#[expect(clippy::disallowed_methods, reason = "the knobs of a test run, not settings of the proxy")]
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }

@@ -2,21 +2,16 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 /// The server and what it has seen.
-#[derive(Clone)]
 pub(super) struct Resource {
     address: SocketAddr,
-    seen: Arc<Seen>,
-}
-
-#[derive(Default)]
-struct Seen {
-    connections: AtomicUsize,
-    heads: Mutex<Vec<String>>,
+    connections: Arc<AtomicUsize>,
+    heads: Receiver<String>,
 }
 
 /// Nobody in a demo waits longer.
@@ -28,16 +23,20 @@ impl Resource {
     /// Listens on a free port of loopback.
     pub(super) fn start() -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let resource = Self { address: listener.local_addr()?, seen: Arc::default() };
-        let seen = Arc::clone(&resource.seen);
+        let address = listener.local_addr()?;
+        let connections = Arc::new(AtomicUsize::new(0));
+        let (sender, heads) = channel();
+        let counter = Arc::clone(&connections);
         std::thread::Builder::new().name("demo-resource".into()).spawn(move || {
             for stream in listener.incoming().flatten() {
-                seen.connections.fetch_add(1, Ordering::Relaxed);
-                let seen = Arc::clone(&seen);
-                std::thread::spawn(move || serve(stream, &seen));
+                counter.fetch_add(1, Ordering::Relaxed);
+                let sender = sender.clone();
+                let name = "demo-connection".to_owned();
+                // Without a thread the connection is closed, and the walk will say so.
+                let _refused = std::thread::Builder::new().name(name).spawn(move || serve(stream, &sender));
             }
         })?;
-        Ok(resource)
+        Ok(Self { address, connections, heads })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -46,27 +45,21 @@ impl Resource {
 
     /// Connections accepted so far.
     pub(super) fn connections(&self) -> usize {
-        self.seen.connections.load(Ordering::Relaxed)
+        self.connections.load(Ordering::Relaxed)
     }
 
-    /// Request heads received so far.
+    /// Request heads received since the last call.
     pub(super) fn heads(&self) -> Vec<String> {
-        self.seen.lock().clone()
-    }
-}
-
-impl Seen {
-    fn lock(&self) -> MutexGuard<'_, Vec<String>> {
-        self.heads.lock().unwrap_or_else(PoisonError::into_inner)
+        self.heads.try_iter().collect()
     }
 }
 
 /// Serves one connection until either side ends it.
-fn serve(stream: TcpStream, seen: &Seen) {
+fn serve(stream: TcpStream, seen: &Sender<String>) {
     let _ended = converse(stream, seen);
 }
 
-fn converse(stream: TcpStream, seen: &Seen) -> io::Result<()> {
+fn converse(stream: TcpStream, seen: &Sender<String>) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
@@ -75,7 +68,8 @@ fn converse(stream: TcpStream, seen: &Seen) -> io::Result<()> {
         if head.is_empty() {
             return Ok(());
         }
-        seen.lock().push(head.clone());
+        // Nobody looks any more only when the demo has ended.
+        let _unseen = seen.send(head.clone());
         let body = read_body(&mut reader, &head)?;
         let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
         match path.as_str() {

@@ -79,7 +79,7 @@ impl<'w> Walk<'w> {
     }
 
     fn smuggling(&self) -> io::Result<Faults> {
-        let before = self.resource.heads().len();
+        self.resource.heads();
         let request = "POST /shop/echo HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 4\r\n\
                        Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /shop/admin HTTP/1.1\r\n\r\n";
         show("the client sends", request);
@@ -91,20 +91,21 @@ impl<'w> Walk<'w> {
             ("it is refused", response.status() == "400"),
             ("with a reason", response.text().contains("both-lengths")),
             ("the connection is closed", client.is_closed()),
-            ("the resource saw nothing", self.resource.heads().len() == before),
+            ("the resource saw nothing", self.resource.heads().is_empty()),
         ]))
     }
 
     fn pipelined(&self) -> io::Result<Faults> {
-        let before = (self.resource.connections(), self.resource.heads().len());
+        self.resource.heads();
+        let before = self.resource.connections();
         let mut client = Client::connect(self.public)?;
         let one =
             |number: u8| format!("POST /shop/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n{number}");
         client.send([one(1), one(2), one(3)].concat().as_bytes())?;
         let answers: Vec<Response> = (0..3).map(|_| client.response()).collect::<io::Result<_>>()?;
         let order: String = answers.iter().map(Response::text).collect();
-        let requests = self.resource.heads().len() - before.1;
-        let connections = self.resource.connections() - before.0;
+        let requests = self.resource.heads().len();
+        let connections = self.resource.connections() - before;
         say(&format!(
             "    answers in order: {order}; {requests} requests on {connections} new upstream connections"
         ));

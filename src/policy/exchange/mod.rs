@@ -334,7 +334,7 @@ impl Exchange {
         self.close_outcome(world.now);
         world.buffers.give(std::mem::take(&mut self.response));
         let keeps = self.down.persists() && self.up.is_complete() && !self.up.client_ended();
-        if !keeps || world.draining {
+        if !keeps {
             self.finish = Some(self.farewell());
             return;
         }
