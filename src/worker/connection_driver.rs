@@ -1,7 +1,6 @@
 //! Carries out what the exchange of one downstream connection asks for. Decides nothing.
 //!
-//! A connection is *cold* while nobody has sent anything for a while: it holds no buffer and waits for readiness.
-//! It is *warm* from the first byte on, and cools down when it has idled for a moment.
+//! When it begins and what comes after is the business of `connection_life`.
 
 use std::future::{Future, poll_fn};
 use std::net::Shutdown;
@@ -13,7 +12,7 @@ use super::access_notes;
 use super::generation::{Assignment, Generation};
 use super::state::Worker;
 use super::upstream_pool::UpstreamConnection;
-use crate::limits::{COOL_DOWN, DIRECT_WRITE_BUSY, DISCARD_BYTES, DRAIN_IDLE_GRACE, TIMEOUT_LINGER};
+use crate::limits::{COOL_DOWN, DIRECT_WRITE_BUSY};
 use crate::net::clock;
 use crate::net::connection::{ColdConnection, Connection, Transfer, is_called_back};
 use crate::net::deadline::Deadline;
@@ -23,71 +22,20 @@ use crate::policy::exchange::{
 };
 use crate::protocol::moment::Monotonic;
 
-/// Serves a connection from accept to close.
-#[expect(
-    clippy::manual_async_fn,
-    reason = "an `async fn` keeps every argument twice for as long as it lives"
-)]
-pub(super) fn serve(worker: Rc<Worker>, mut cold: ColdConnection, peer: Peer) -> impl Future<Output = ()> {
-    async move {
-        let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
-        let deadline = worker.deadlines.enter(waker);
-        loop {
-            deadline.set(clock::monotonic().after(worker.generation().rules.timeouts.idle));
-            worker.metrics.connections_cold.add(1);
-            let goes_on = wait_for_bytes(&worker, &cold, &deadline).await;
-            worker.metrics.connections_cold.subtract(1);
-            if !goes_on {
-                return;
-            }
-            match warm(worker.clone(), cold.warm(), peer, &deadline).await {
-                Parted::Cooled(cooled) => cold = cooled,
-                Parted::Lingers(connection) => return lingering(&worker, connection, &deadline).await,
-                Parted::Closed => return,
-            }
-        }
-    }
-}
-
 /// What is left when the warm part of a connection ends.
-enum Parted {
+pub(super) enum Parted {
     Cooled(ColdConnection),
     Lingers(Connection),
     Closed,
 }
 
-type Boxed<'b, T> = Pin<Box<dyn Future<Output = T> + 'b>>;
-
-// Boxed in functions of their own, so that an idle connection does not pay for the memory of a busy one.
-
-fn warm(worker: Rc<Worker>, connection: Connection, peer: Peer, deadline: &Deadline) -> Boxed<'_, Parted> {
-    Box::pin(serve_warm(worker, connection, peer, deadline))
-}
-
-fn lingering<'b>(worker: &'b Worker, connection: Connection, deadline: &'b Deadline) -> Boxed<'b, ()> {
-    Box::pin(linger(worker, connection, deadline))
-}
-
-/// False when the connection is to be closed instead.
-async fn wait_for_bytes(worker: &Worker, cold: &ColdConnection, deadline: &Deadline) -> bool {
-    let mut readable = std::pin::pin!(cold.readable());
-    poll_fn(|context| {
-        if let Poll::Ready(outcome) = readable.as_mut().poll(context) {
-            return Poll::Ready(outcome.is_ok());
-        }
-        if let Some(began) = worker.draining.get() {
-            deadline.set(deadline.moment().min(began.after(DRAIN_IDLE_GRACE)));
-        }
-        if worker.cut.get() || deadline.passed(clock::monotonic()) {
-            Poll::Ready(false)
-        } else {
-            Poll::Pending
-        }
-    })
-    .await
-}
-
-async fn serve_warm(worker: Rc<Worker>, connection: Connection, peer: Peer, deadline: &Deadline) -> Parted {
+/// Serves a connection from its first bytes until it idles or ends.
+pub(super) async fn drive(
+    worker: Rc<Worker>,
+    connection: Connection,
+    peer: Peer,
+    deadline: &Deadline,
+) -> Parted {
     let now = clock::monotonic();
     let request = worker.buffers.borrow_mut().take_small();
     let generation = worker.generation();
@@ -467,36 +415,4 @@ impl Driver<'_> {
             }
         }
     }
-}
-
-/// Ends our direction, then reads and discards for a moment: a close with unread bytes would be a reset, and could
-/// take the answer away from the client before it has read it.
-async fn linger(worker: &Worker, mut connection: Connection, deadline: &Deadline) {
-    connection.shut(Shutdown::Write);
-    let due = clock::monotonic().after(TIMEOUT_LINGER);
-    deadline.set(due);
-    let mut discarded = 0_u64;
-    let mut scrap = vec![0; 4096].into_boxed_slice();
-    poll_fn(|context| {
-        loop {
-            if !connection.is_reading() {
-                let length = scrap.len();
-                connection.start_read((std::mem::take(&mut scrap), 0, length));
-            }
-            match connection.poll_read(context) {
-                Poll::Pending => break,
-                Poll::Ready(transfer) => {
-                    let count = transfer.result.unwrap_or(0);
-                    scrap = if transfer.storage.is_empty() { vec![0; 4096].into() } else { transfer.storage };
-                    discarded += count as u64;
-                    if count == 0 || discarded > DISCARD_BYTES {
-                        return Poll::Ready(());
-                    }
-                }
-            }
-        }
-        let over = worker.cut.get() || deadline.passed(clock::monotonic());
-        if over { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
 }

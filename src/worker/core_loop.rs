@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::busy_poll;
-use super::connection_driver::serve;
+use super::connection_life::serve;
 use super::generation::Generation;
 use super::mailbox::{Inbox, Order};
 use super::panic_guard::{Finished, PanicGuard};

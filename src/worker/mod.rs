@@ -1,6 +1,6 @@
 //! One core: everything that runs on a worker thread. Shares nothing that it writes with other workers.
 //!
-//! `core_loop` is the thread's life, `connection_driver` carries out what an exchange asks for, `upstream_pool`
+//! `core_loop` is the thread's life, `connection_life` a connection's, `connection_driver` carries out what an exchange asks for, `upstream_pool`
 //! keeps idle upstream connections, `generation` is what one configuration brings with it. Decisions are `policy`'s.
 
 pub mod core_loop;
@@ -9,6 +9,7 @@ pub mod mailbox;
 mod access_notes;
 mod busy_poll;
 mod connection_driver;
+mod connection_life;
 mod generation;
 mod panic_guard;
 mod state;
