@@ -53,6 +53,7 @@ pub(super) async fn drive(
         now,
         idle_since: now,
         busy: None,
+        in_flight: Operations::default(),
         started: Operations::default(),
         cut: false,
     };
@@ -78,7 +79,7 @@ impl Operations {
     const WRITE_DOWNSTREAM: Self = Self(4);
     const READ_UPSTREAM: Self = Self(8);
     const READ_DOWNSTREAM: Self = Self(16);
-    const ALL: Self = Self(31);
+    const UPSTREAM: Self = Self(2 | 8);
 
     fn has(self, other: Self) -> bool {
         self.0 & other.0 != 0
@@ -86,6 +87,10 @@ impl Operations {
 
     fn add(&mut self, other: Self) {
         self.0 |= other.0;
+    }
+
+    fn remove(&mut self, other: Self) {
+        self.0 &= !other.0;
     }
 
     fn is_none(self) -> bool {
@@ -122,6 +127,8 @@ struct Driver<'d> {
     now: Monotonic,
     idle_since: Monotonic,
     busy: Option<BusyMark>,
+    /// Those that may complete: the memory of others is not even looked at.
+    in_flight: Operations,
     /// Started and not yet polled.
     started: Operations,
     cut: bool,
@@ -141,8 +148,8 @@ impl Driver<'_> {
         self.look_at_time();
         // Whatever is in flight may have woken us; after that only what was just started needs its first poll, which
         // is what puts it into the ring.
-        let mut due = Operations::ALL;
-        while !due.is_none() {
+        let mut due = self.in_flight;
+        loop {
             if self.reap(due, context) {
                 return Poll::Ready(End::Cooled);
             }
@@ -150,6 +157,9 @@ impl Driver<'_> {
                 return Poll::Ready(end);
             }
             due = std::mem::take(&mut self.started);
+            if due.is_none() {
+                break;
+            }
         }
         self.count_busy(self.exchange.is_busy());
         self.set_deadline();
@@ -165,7 +175,7 @@ impl Driver<'_> {
             self.step(Event::DeadlinePassed);
         }
         let cooled = self.now >= self.idle_since.after(COOL_DOWN) || self.worker.draining.get().is_some();
-        if self.exchange.is_idle() && cooled && self.downstream.is_reading() {
+        if self.exchange.is_idle() && cooled && self.in_flight.has(Operations::READ_DOWNSTREAM) {
             self.downstream.call_back_read();
         }
     }
@@ -185,7 +195,7 @@ impl Driver<'_> {
                 Action::Wait => return None,
                 Action::Finish(ending) => return Some(End::Finished(ending)),
                 Action::Read(Side::Downstream) => {
-                    self.started.add(Operations::READ_DOWNSTREAM);
+                    self.start(Operations::READ_DOWNSTREAM);
                     let lent = self.exchange.lend(action);
                     if self.exchange.is_idle() || self.exchange.is_sent() {
                         self.downstream.start_callable_read(lent);
@@ -194,7 +204,7 @@ impl Driver<'_> {
                     }
                 }
                 Action::Read(Side::Upstream) => {
-                    self.started.add(Operations::READ_UPSTREAM);
+                    self.start(Operations::READ_UPSTREAM);
                     let lent = self.exchange.lend(action);
                     if let Some(held) = &mut self.upstream {
                         held.connection.start_read(lent);
@@ -226,7 +236,7 @@ impl Driver<'_> {
             return self.step(Event::Written { side, storage: None, count });
         }
         connection.start_write(self.exchange.lend(action));
-        self.started.add(match side {
+        self.start(match side {
             Side::Upstream => Operations::WRITE_UPSTREAM,
             Side::Downstream => Operations::WRITE_DOWNSTREAM,
         });
@@ -239,13 +249,14 @@ impl Driver<'_> {
             && let Some(idle) = self.take_idle(order, context)
         {
             self.upstream = Some(Held { connection: idle.connection, order, retires: idle.retires });
+            self.in_flight.add(Operations::READ_UPSTREAM);
             return self.step(Event::Connected { reused: true, response: idle.buffer });
         }
         match self.generation.address(order.upstream, order.server, self.worker.random()) {
             Some(address) => {
                 self.exchange.note_connecting(self.now);
                 self.dialing = Some((Box::pin(dial(address, order.limit)), order));
-                self.started.add(Operations::DIAL);
+                self.start(Operations::DIAL);
             }
             None => self.step(Event::ConnectFailed(ConnectFault::Unresolved)),
         }
@@ -273,7 +284,7 @@ impl Driver<'_> {
                     UpstreamConnection::arm(connection, retires, Monotonic::NEVER, &mut buffers)
                 };
                 self.upstream = Some(Held { connection: armed.connection, order, retires });
-                self.started.add(Operations::READ_UPSTREAM);
+                self.start(Operations::READ_UPSTREAM);
                 self.step(Event::Connected { reused: false, response: armed.buffer });
             }
             Err(fault) => {
@@ -293,6 +304,8 @@ impl Driver<'_> {
     fn release(&mut self, reusable: bool) {
         self.assignment = None;
         let Some(held) = self.upstream.take() else { return };
+        self.in_flight.remove(Operations::UPSTREAM);
+        self.started.remove(Operations::UPSTREAM);
         if !reusable || self.now >= held.retires || self.worker.draining.get().is_some() {
             return;
         }
@@ -318,6 +331,7 @@ impl Driver<'_> {
         {
             let order = *order;
             self.dialing = None;
+            self.in_flight.remove(Operations::DIAL);
             self.dialed(order, outcome);
         }
         // Writes first: the answer should leave before more is read.
@@ -325,23 +339,27 @@ impl Driver<'_> {
             && let Some(held) = &mut self.upstream
             && let Poll::Ready(transfer) = held.connection.poll_write(context)
         {
+            self.in_flight.remove(Operations::WRITE_UPSTREAM);
             self.written(Side::Upstream, transfer);
         }
         if due.has(Operations::WRITE_DOWNSTREAM)
             && let Poll::Ready(transfer) = self.downstream.poll_write(context)
         {
+            self.in_flight.remove(Operations::WRITE_DOWNSTREAM);
             self.written(Side::Downstream, transfer);
         }
         if due.has(Operations::READ_UPSTREAM)
             && let Some(held) = &mut self.upstream
             && let Poll::Ready(transfer) = held.connection.poll_read(context)
         {
+            self.in_flight.remove(Operations::READ_UPSTREAM);
             let count = transfer.result.ok();
             self.step(Event::Read { side: Side::Upstream, storage: transfer.storage, count });
         }
         if due.has(Operations::READ_DOWNSTREAM)
             && let Poll::Ready(transfer) = self.downstream.poll_read(context)
         {
+            self.in_flight.remove(Operations::READ_DOWNSTREAM);
             if matches!(&transfer.result, Err(error) if is_called_back(error)) {
                 // Ended because it was asked to: no byte came.
                 self.exchange.read_called_back(transfer.storage);
@@ -353,6 +371,11 @@ impl Driver<'_> {
             self.step(Event::Read { side: Side::Downstream, storage: transfer.storage, count });
         }
         false
+    }
+
+    fn start(&mut self, operation: Operations) {
+        self.in_flight.add(operation);
+        self.started.add(operation);
     }
 
     fn written(&mut self, side: Side, transfer: Transfer) {
