@@ -6,6 +6,7 @@
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use monoio::buf::{IoBuf, IoBufMut};
@@ -38,8 +39,8 @@ struct Lent {
 
 /// A connection ready for work. Dropping it closes the socket.
 pub struct Connection {
-    read: Box<dyn Operation<OwnedReadHalf<TcpStream>, Lent, Transfer>>,
-    write: Box<dyn Operation<OwnedWriteHalf<TcpStream>, Lent, Transfer>>,
+    read: Pin<Box<dyn Operation<OwnedReadHalf<TcpStream>, Lent, Transfer>>>,
+    write: Pin<Box<dyn Operation<OwnedWriteHalf<TcpStream>, Lent, Transfer>>>,
     descriptor: RawFd,
     canceller: Option<Canceller>,
 }
@@ -68,18 +69,18 @@ impl Connection {
             let (result, source) = writer.write(source).await;
             (writer, Transfer { result, storage: source.into_inner() })
         });
-        Self { read: Box::new(read), write: Box::new(write), descriptor, canceller: None }
+        Self { read: Box::pin(read), write: Box::pin(write), descriptor, canceller: None }
     }
 
     /// Starts a read into `storage[start..end]`. None may be in flight.
     pub fn start_read(&mut self, (storage, start, end): (Storage, usize, usize)) {
-        self.read.start(Lent { storage, start, end, call_back: None });
+        self.read.as_mut().start(Lent { storage, start, end, call_back: None });
     }
 
     /// Starts a read that [`Self::call_back_read`] can end with its memory returned and no byte lost.
     pub fn start_callable_read(&mut self, (storage, start, end): (Storage, usize, usize)) {
         let handle = self.canceller.get_or_insert_with(Canceller::new).handle();
-        self.read.start(Lent { storage, start, end, call_back: Some(handle) });
+        self.read.as_mut().start(Lent { storage, start, end, call_back: Some(handle) });
     }
 
     /// Asks for the read in flight to end now: its outcome is bytes that had arrived, or [`is_called_back`].
@@ -91,7 +92,7 @@ impl Connection {
 
     /// The outcome of the read in flight, once.
     pub fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Transfer> {
-        self.read.poll(context)
+        self.read.as_mut().poll(context)
     }
 
     /// True while a read is in flight.
@@ -101,17 +102,12 @@ impl Connection {
 
     /// Starts a write of `storage[start..end]`. None may be in flight. It may write less.
     pub fn start_write(&mut self, (storage, start, end): (Storage, usize, usize)) {
-        self.write.start(Lent { storage, start, end, call_back: None });
+        self.write.as_mut().start(Lent { storage, start, end, call_back: None });
     }
 
     /// The outcome of the write in flight, once.
     pub fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<Transfer> {
-        self.write.poll(context)
-    }
-
-    /// True while a write is in flight.
-    pub fn is_writing(&self) -> bool {
-        self.write.in_flight()
+        self.write.as_mut().poll(context)
     }
 
     /// Writes what the socket takes at once, without the ring: saves a turn of the loop when there is nothing to
@@ -149,9 +145,9 @@ impl Connection {
     }
 
     /// A connection that nobody reads for now; `None`, and closed, when something is in flight.
-    pub fn cool(self) -> Option<ColdConnection> {
-        let reader = self.read.into_subject()?;
-        let writer = self.write.into_subject()?;
+    pub fn cool(mut self) -> Option<ColdConnection> {
+        let reader = self.read.as_mut().take_subject()?;
+        let writer = self.write.as_mut().take_subject()?;
         let stream = reader.reunite(writer).ok()?;
         Some(ColdConnection { stream })
     }

@@ -11,23 +11,28 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use pin_project_lite::pin_project;
+
 /// A place for one operation at a time on `S`: `I` goes in, `O` comes out.
 pub trait Operation<S, I, O> {
     /// Starts an operation. There must be none in flight.
-    fn start(&mut self, input: I);
+    fn start(self: Pin<&mut Self>, input: I);
     /// The outcome, once. Pending while in flight, and for ever when there is none.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<O>;
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<O>;
     /// True between start and outcome.
     fn in_flight(&self) -> bool;
-    /// What the operations were on, unless one is in flight.
-    fn into_subject(self: Box<Self>) -> Option<S>;
+    /// Gives back what the operations were on, unless one is in flight. The place is of no use after it.
+    fn take_subject(self: Pin<&mut Self>) -> Option<S>;
 }
 
-/// An operation on `S`, which travels into every future and comes back with its outcome.
-pub struct Reusable<S, M, F> {
-    make: M,
-    subject: Option<S>,
-    future: Pin<Box<Option<F>>>,
+pin_project! {
+    /// An operation on `S`, which travels into every future and comes back with its outcome.
+    pub struct Reusable<S, M, F> {
+        make: M,
+        subject: Option<S>,
+        #[pin]
+        future: Option<F>,
+    }
 }
 
 impl<S, M, F> Reusable<S, M, F> {
@@ -37,7 +42,7 @@ impl<S, M, F> Reusable<S, M, F> {
         M: Fn(S, I) -> F,
         F: Future<Output = (S, O)>,
     {
-        Self { make, subject: Some(subject), future: Box::pin(None) }
+        Self { make, subject: Some(subject), future: None }
     }
 }
 
@@ -46,22 +51,24 @@ where
     M: Fn(S, I) -> F,
     F: Future<Output = (S, O)>,
 {
-    fn start(&mut self, input: I) {
-        debug_assert!(self.subject.is_some());
-        if let Some(subject) = self.subject.take() {
-            self.future.set(Some((self.make)(subject, input)));
+    fn start(self: Pin<&mut Self>, input: I) {
+        let mut this = self.project();
+        debug_assert!(this.subject.is_some());
+        if let Some(subject) = this.subject.take() {
+            this.future.set(Some((this.make)(subject, input)));
         }
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<O> {
-        let Some(future) = self.future.as_mut().as_pin_mut() else {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<O> {
+        let mut this = self.project();
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
             return Poll::Pending;
         };
         match future.poll(context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready((subject, outcome)) => {
-                self.future.set(None);
-                self.subject = Some(subject);
+                this.future.set(None);
+                *this.subject = Some(subject);
                 Poll::Ready(outcome)
             }
         }
@@ -71,8 +78,8 @@ where
         self.subject.is_none()
     }
 
-    fn into_subject(self: Box<Self>) -> Option<S> {
-        self.subject
+    fn take_subject(self: Pin<&mut Self>) -> Option<S> {
+        self.project().subject.take()
     }
 }
 
@@ -84,15 +91,15 @@ mod tests {
     #[test]
     fn the_same_place_serves_many_operations() {
         let add = |sum, add: u32| async move { (sum + add, sum) };
-        let mut operation: Box<dyn Operation<u32, u32, u32>> = Box::new(Reusable::new(1_u32, add));
+        let mut operation: Pin<Box<dyn Operation<u32, u32, u32>>> = Box::pin(Reusable::new(1_u32, add));
         let mut context = Context::from_waker(Waker::noop());
-        assert!(operation.poll(&mut context).is_pending());
+        assert!(operation.as_mut().poll(&mut context).is_pending());
         for (add, before) in [(2, 1), (3, 3), (4, 6)] {
-            operation.start(add);
+            operation.as_mut().start(add);
             assert!(operation.in_flight());
-            assert_eq!(operation.poll(&mut context), Poll::Ready(before));
+            assert_eq!(operation.as_mut().poll(&mut context), Poll::Ready(before));
             assert!(!operation.in_flight());
         }
-        assert_eq!(operation.into_subject(), Some(10));
+        assert_eq!(operation.as_mut().take_subject(), Some(10));
     }
 }
