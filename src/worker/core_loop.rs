@@ -1,6 +1,5 @@
 //! The life of a worker thread: from pinning to the last drained connection.
 
-use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +14,7 @@ use super::generation::Generation;
 use super::mailbox::{Inbox, Order};
 use super::panic_guard::{Finished, PanicGuard};
 use super::state::Worker;
-use crate::limits::{ACCEPT_REST, ACCEPTS_PER_TURN, DEADLINE_TICK};
+use crate::limits::{ACCEPT_REST, ACCEPTS_PER_TURN, DEADLINE_TICK, LISTEN_BACKLOG};
 use crate::net::connection::ColdConnection;
 use crate::net::doorbell::Doorbell;
 use crate::net::listener::Listener;
@@ -143,7 +142,8 @@ async fn accept(worker: Rc<Worker>, listener: Listener, id: ListenerId) {
             }
         }
     }
-    while let Ok(Some((connection, address))) = listener.accept() {
+    for _ in 0..LISTEN_BACKLOG {
+        let Ok(Some((connection, address))) = listener.accept() else { break };
         welcome(&worker, connection, Peer { listener: id, address });
     }
     drop(listener);
@@ -223,7 +223,6 @@ async fn keep_pool(worker: Rc<Worker>) {
 
 /// Carries out what the control thread asks for.
 async fn obey(worker: Rc<Worker>, inbox: Inbox, mut doorbell: Doorbell) {
-    let deadline = Rc::new(RefCell::new(None));
     loop {
         while let Ok(order) = inbox.orders.try_recv() {
             match order {
@@ -232,11 +231,7 @@ async fn obey(worker: Rc<Worker>, inbox: Inbox, mut doorbell: Doorbell) {
                     worker.replace_generation(Generation::new(ruleset, view, worker.random()));
                 }
                 Order::View(view) => worker.generation().set_view(view),
-                Order::Drain { deadline: moment } => {
-                    if deadline.borrow_mut().replace(moment).is_none() {
-                        begin_drain(&worker, moment);
-                    }
-                }
+                Order::Drain { deadline } => begin_drain(&worker, deadline),
             }
         }
         if !doorbell.rung().await {
@@ -247,14 +242,16 @@ async fn obey(worker: Rc<Worker>, inbox: Inbox, mut doorbell: Doorbell) {
     }
 }
 
+/// Begins the drain, or does nothing when one is under way: its deadline stands.
 fn begin_drain(worker: &Rc<Worker>, deadline: Monotonic) {
-    if worker.draining.get().is_none() {
-        worker.draining.set(Some(clock::monotonic()));
-        worker.acceptors.borrow_mut().drain(..).for_each(std::task::Waker::wake);
-        worker.deadlines.wake_all();
-        worker.wake(&worker.keeper);
-        worker.wake(&worker.ended);
+    if worker.draining.get().is_some() {
+        return;
     }
+    worker.draining.set(Some(clock::monotonic()));
+    worker.acceptors.borrow_mut().drain(..).for_each(std::task::Waker::wake);
+    worker.deadlines.wake_all();
+    worker.wake(&worker.keeper);
+    worker.wake(&worker.ended);
     let worker = worker.clone();
     ring::spawn(async move {
         ring::sleep(deadline.since(clock::monotonic())).await;

@@ -104,14 +104,6 @@ impl BufferPool {
             self.large_alive -= 1;
         }
     }
-
-    /// Gives free memory back to the allocator, keeping `small` small buffers.
-    pub fn shrink(&mut self, small: usize) {
-        self.small.truncate(small);
-        self.small.shrink_to(small);
-        self.large_alive -= self.large.len();
-        self.large.clear();
-    }
 }
 
 /// Free large buffers kept (4 MiB).
