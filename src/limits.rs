@@ -6,8 +6,9 @@ use std::time::Duration;
 
 // --- Buffers -------------------------------------------------------------------------------------------------
 
-/// One direction of one busy connection: holds an ordinary head with the first bytes of its body.
-pub const BUFFER_SMALL_BYTES: usize = 16 * 1024;
+/// One direction of one busy connection: holds an ordinary head with the first bytes of its body. Not more, because the
+/// allocator keeps blocks of this size in runs of 64 KiB that one idle moment empties, and larger ones in runs of 512.
+pub const BUFFER_SMALL_BYTES: usize = 8 * 1024;
 /// One direction of a bulk transfer. From 128 KiB up the cost per byte no longer falls.
 pub const BUFFER_LARGE_BYTES: usize = 256 * 1024;
 /// Free room in front of what is read, so that a longer head can be written where the old one stood.
@@ -17,12 +18,12 @@ pub const TAIL_ROOM: usize = 64;
 /// Reads land on this boundary: short `rep movsb` copies to odd offsets are up to 25 times slower on some CPUs.
 pub const BUFFER_ALIGNMENT: usize = 64;
 /// A body with more than this still to come is moved through large buffers.
-pub const BULK_THRESHOLD: u64 = 64 * 1024;
+pub const BULK_THRESHOLD: u64 = 16 * 1024;
 /// Large buffers one worker may hold (64 MiB); beyond it bulk transfers go through small ones.
 pub const LARGE_BUFFERS_PER_WORKER: usize = 256;
-/// Free small buffers a worker keeps for the next connection (4 MiB); more are given back to the allocator. Busy
+/// Free small buffers a worker keeps for the next connection (512 KiB); more are given back to the allocator. Busy
 /// connections keep theirs, so that this many serve those that come and go.
-pub const SMALL_BUFFERS_KEPT: usize = 256;
+pub const SMALL_BUFFERS_KEPT: usize = 64;
 
 const _: () =
     assert!(HEAD_ROOM.is_multiple_of(BUFFER_ALIGNMENT) && HEAD_ROOM + TAIL_ROOM < BUFFER_SMALL_BYTES / 2);
@@ -58,7 +59,7 @@ pub const CHUNK_SIZE_DIGITS: usize = 15;
 /// read far more than the body it is charged for (RFC 9112 section 7.1.1 demands a bound).
 pub const CHUNK_EXTENSION_BYTES: usize = 16 * 1024;
 /// Bytes of a trailer section: must fit what is left of a small buffer.
-pub const TRAILER_BYTES: usize = 8 * 1024;
+pub const TRAILER_BYTES: usize = 4 * 1024;
 /// Fields of a trailer section.
 pub const TRAILER_COUNT: usize = 64;
 /// Interim responses (1xx) to one request: a server that sends more is looping.
@@ -107,6 +108,9 @@ pub const ACCEPTS_PER_TURN: usize = 64;
 pub const DEADLINE_TICK: Duration = Duration::from_millis(50);
 /// A kept-alive connection without a request for this long gives its buffers back.
 pub const COOL_DOWN: Duration = Duration::from_millis(500);
+/// Idle connections of one worker that may keep their buffers until then (12 MiB); beyond it one that falls idle gives
+/// them back at once. So a crowd that comes and rests leaves no memory behind, which the allocator could not give back.
+pub const IDLE_WARM_MAX: usize = 1024;
 /// Default time for a request head.
 pub const TIMEOUT_HEADER: Duration = Duration::from_secs(10);
 /// Default time between two reads or writes of a body.

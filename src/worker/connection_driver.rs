@@ -12,7 +12,7 @@ use super::access_notes;
 use super::generation::{Assignment, Generation};
 use super::state::Worker;
 use super::upstream_pool::UpstreamConnection;
-use crate::limits::{COOL_DOWN, DIRECT_WRITE_BUSY};
+use crate::limits::{COOL_DOWN, DIRECT_WRITE_BUSY, IDLE_WARM_MAX};
 use crate::net::clock;
 use crate::net::connection::{ColdConnection, Connection, Transfer, is_called_back};
 use crate::net::deadline::Deadline;
@@ -40,6 +40,7 @@ pub(super) async fn drive(
     let request = worker.buffers.borrow_mut().take_small();
     let generation = worker.generation();
     let exchange = Exchange::new(peer, generation.rules.clone(), request, now);
+    let counted = Counted::new(worker.clone());
     let mut driver = Driver {
         worker,
         peer,
@@ -52,7 +53,7 @@ pub(super) async fn drive(
         deadline,
         now,
         idle_since: now,
-        busy: None,
+        counted,
         in_flight: Operations::default(),
         started: Operations::default(),
         cut: false,
@@ -98,19 +99,31 @@ impl Operations {
     }
 }
 
-/// Counts an exchange as under way for as long as it lives.
-struct BusyMark(Rc<Worker>);
+/// Counts the connection as warm for as long as it lives, and its exchange as busy while that is under way.
+struct Counted {
+    worker: Rc<Worker>,
+    busy: bool,
+}
 
-impl BusyMark {
+impl Counted {
     fn new(worker: Rc<Worker>) -> Self {
-        worker.busy.set(worker.busy.get() + 1);
-        Self(worker)
+        worker.warm.set(worker.warm.get() + 1);
+        Self { worker, busy: false }
+    }
+
+    fn set_busy(&mut self, busy: bool) {
+        if self.busy != busy {
+            self.busy = busy;
+            let count = self.worker.busy.get();
+            self.worker.busy.set(if busy { count + 1 } else { count - 1 });
+        }
     }
 }
 
-impl Drop for BusyMark {
+impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.busy.set(self.0.busy.get() - 1);
+        self.set_busy(false);
+        self.worker.warm.set(self.worker.warm.get() - 1);
     }
 }
 
@@ -126,7 +139,7 @@ struct Driver<'d> {
     deadline: &'d Deadline,
     now: Monotonic,
     idle_since: Monotonic,
-    busy: Option<BusyMark>,
+    counted: Counted,
     /// Those that may complete: the memory of others is not even looked at.
     in_flight: Operations,
     /// Started and not yet polled.
@@ -161,7 +174,7 @@ impl Driver<'_> {
                 break;
             }
         }
-        self.count_busy(self.exchange.is_busy());
+        self.counted.set_busy(self.exchange.is_busy());
         self.set_deadline();
         Poll::Pending
     }
@@ -194,6 +207,9 @@ impl Driver<'_> {
             match action {
                 Action::Wait => return None,
                 Action::Finish(ending) => return Some(End::Finished(ending)),
+                Action::Read(Side::Downstream) if self.exchange.is_idle() && self.is_crowded() => {
+                    return Some(End::Cooled);
+                }
                 Action::Read(Side::Downstream) => {
                     self.start(Operations::READ_DOWNSTREAM);
                     let lent = self.exchange.lend(action);
@@ -223,6 +239,11 @@ impl Driver<'_> {
         }
     }
 
+    /// True when enough idle connections hold buffers.
+    fn is_crowded(&self) -> bool {
+        self.worker.warm.get() - self.worker.busy.get() > IDLE_WARM_MAX
+    }
+
     /// With next to nothing else to do there is nothing to batch with: writes at once, without the ring.
     fn write(&mut self, side: Side, action: Action) {
         let connection = match (&mut self.upstream, side) {
@@ -244,7 +265,7 @@ impl Driver<'_> {
 
     fn connect(&mut self, order: ConnectOrder, context: &mut Context<'_>) {
         self.assignment = Some(Assignment::new(self.generation.clone(), order.upstream, order.server));
-        self.count_busy(true);
+        self.counted.set_busy(true);
         if !order.fresh
             && let Some(idle) = self.take_idle(order, context)
         {
@@ -415,12 +436,6 @@ impl Driver<'_> {
         }
         self.worker.metrics.downstream_written_bytes.add(outcome.response_bytes);
         access_notes::note(&self.worker, self.peer, &outcome, self.exchange.log_text());
-    }
-
-    fn count_busy(&mut self, busy: bool) {
-        if self.busy.is_some() != busy {
-            self.busy = busy.then(|| BusyMark::new(self.worker.clone()));
-        }
     }
 
     /// Gives back what the warm part held, and what is left of the connection.

@@ -30,6 +30,8 @@ pub(super) struct Worker {
     pub(super) listening: Cell<usize>,
     /// Wakes the accepting tasks.
     pub(super) acceptors: RefCell<Vec<Waker>>,
+    /// Downstream connections that hold buffers.
+    pub(super) warm: Cell<usize>,
     /// Exchanges under way.
     pub(super) busy: Cell<usize>,
     /// When the drain began.
@@ -76,6 +78,7 @@ impl Worker {
             connections_max: Cell::new(usize::MAX),
             listening: Cell::new(0),
             acceptors: RefCell::default(),
+            warm: Cell::new(0),
             busy: Cell::new(0),
             draining: Cell::new(None),
             cut: Cell::new(false),

@@ -14,6 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use ringwall::limits::IDLE_WARM_MAX;
+
 use crate::harness::random::Random;
 use crate::harness::{
     End, Framing, Gate, Message, PATIENCE, RawClient, ScriptedServer, Setup, eventually, unused_address,
@@ -58,6 +61,23 @@ fn a_connection_that_cooled_down_serves_on() {
     assert!(client.is_quiet_for(Duration::from_millis(700)));
     client.send("Host: example.test\r\n\r\n");
     assert_eq!(client.response().text(), "ok");
+}
+
+/// Only so many idle connections keep their buffers: those beyond give them back without waiting for the cool-down.
+#[test]
+fn a_crowd_of_idle_connections_gives_its_buffers_back_at_once() {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+    let server = ScriptedServer::ok();
+    let proxy = Setup::to(&server).start();
+    let mut crowd: Vec<_> = (0..IDLE_WARM_MAX + 200).map(|_| proxy.client()).collect();
+    for client in &mut crowd {
+        assert_eq!(client.get("/").text(), "ok");
+    }
+    assert!(proxy.metric("ringwall_connections_cold", "") >= 199.0);
+    for client in &mut crowd {
+        assert_eq!(client.get("/").text(), "ok");
+    }
 }
 
 /// The end the client sees of a whole exchange is a clean one.
