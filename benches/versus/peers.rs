@@ -25,6 +25,8 @@ const CONNECTIONS_MAX: u64 = 32_000;
 pub(crate) enum Name {
     Floor,
     Ringwall,
+    /// An earlier build of ringwall: before and after in one run.
+    Baseline,
     Nginx,
     Haproxy,
     Envoy,
@@ -32,13 +34,14 @@ pub(crate) enum Name {
 }
 
 impl Name {
-    pub(crate) const ALL: [Name; 6] =
-        [Name::Floor, Name::Ringwall, Name::Nginx, Name::Haproxy, Name::Envoy, Name::Pingora];
+    pub(crate) const ALL: [Name; 7] =
+        [Name::Floor, Name::Ringwall, Name::Baseline, Name::Nginx, Name::Haproxy, Name::Envoy, Name::Pingora];
 
     pub(crate) fn text(self) -> &'static str {
         match self {
             Name::Floor => "floor",
             Name::Ringwall => "ringwall",
+            Name::Baseline => "ringwall before",
             Name::Nginx => "nginx",
             Name::Haproxy => "HAProxy",
             Name::Envoy => "Envoy",
@@ -67,6 +70,8 @@ impl Peer {
         let program = match name {
             Name::Floor => build_floor()?,
             Name::Ringwall => PathBuf::from(env!("CARGO_BIN_EXE_ringwall")),
+            Name::Baseline => named_by("RINGWALL_VERSUS_BASELINE")?
+                .ok_or("not named: set RINGWALL_VERSUS_BASELINE to an earlier build of ringwall")?,
             Name::Nginx => on_path("nginx").ok_or("not installed: apt-get install nginx-light")?,
             Name::Haproxy => on_path("haproxy").ok_or("not installed: apt-get install haproxy")?,
             Name::Envoy => named_by("RINGWALL_VERSUS_ENVOY")?
@@ -121,7 +126,7 @@ impl Peer {
                 };
                 command.arg(place.listen.to_string()).arg(place.origin.to_string()).args(buffers);
             }
-            Name::Ringwall => {
+            Name::Ringwall | Name::Baseline => {
                 let file = place.write("ringwall.toml", include_str!("conf/ringwall.toml"))?;
                 command.arg("run").arg("--config").arg(file);
             }
@@ -336,7 +341,7 @@ fn build_floor() -> Result<PathBuf, String> {
 fn version(name: Name, program: &Path) -> String {
     let asked = match name {
         Name::Floor => return "io_uring relay".into(),
-        Name::Ringwall => return env!("CARGO_PKG_VERSION").into(),
+        Name::Ringwall | Name::Baseline => return env!("CARGO_PKG_VERSION").into(),
         Name::Pingora => return pingora_version().unwrap_or_else(|| "unknown".into()),
         Name::Nginx | Name::Haproxy => Command::new(program).arg("-v").output(),
         Name::Envoy => Command::new(program).arg("--version").output(),
