@@ -45,10 +45,7 @@ pub use chunked_encoder::{CHUNK_LINE_MAX, ChunkLine, LAST_CHUNK, chunk_line};
 pub use field_table::{Field, FieldKind, FieldTable};
 pub use head_writer::{HeadWriter, reason_phrase};
 pub use hop_by_hop::{ConnectionOptions, connection_options};
-pub use persistence::{
-    expects_continue, keep_alive_max, keep_alive_timeout, request_persists, response_persists,
-    upgrade_protocol,
-};
+pub use persistence::{keep_alive_timeout, request_persists, response_persists, upgrade_protocol};
 pub use rejection::Rejection;
 pub use request_head::{HeadLimits, Method, RequestHead, Version, parse_request_head};
 pub use request_target::{RequestTarget, TargetForm, parse_authority, request_target};

@@ -1,8 +1,8 @@
 //! Whether a connection goes on after a message, and the fields that ask for something of it: `Connection`,
-//! `Keep-Alive`, `Expect`, `Upgrade` (RFC 9112 section 9, RFC 9110 sections 7.8 and 10.1.1).
+//! `Keep-Alive`, `Upgrade` (RFC 9112 section 9, RFC 9110 section 7.8).
 
 use super::syntax::{canonical_decimal, is_token, list_elements, trim_space};
-use super::{BodyFraming, ConnectionOptions, FieldKind, FieldTable, RequestHead, Version};
+use super::{BodyFraming, ConnectionOptions, FieldKind, FieldTable, Version};
 use crate::protocol::span::Span;
 use std::time::Duration;
 
@@ -18,22 +18,14 @@ pub fn response_persists(version: Version, options: &ConnectionOptions, framing:
 
 /// The `timeout` of a `Keep-Alive` value: how long the server keeps an idle connection.
 pub fn keep_alive_timeout(value: &[u8]) -> Option<Duration> {
-    keep_alive_parameter(value, b"timeout").map(|seconds| Duration::from_secs(seconds.into()))
-}
-
-/// The `max` of a `Keep-Alive` value: how many more requests the server takes on this connection.
-pub fn keep_alive_max(value: &[u8]) -> Option<u32> {
-    keep_alive_parameter(value, b"max")
-}
-
-/// Whether the client waits for `100 Continue` before it sends the body. From HTTP/1.0 the expectation is ignored
-/// (RFC 9110 section 10.1.1).
-pub fn expects_continue(bytes: &[u8], head: &RequestHead, fields: &FieldTable) -> bool {
-    head.version == Version::Http11
-        && fields
-            .all(FieldKind::Expect)
-            .flat_map(|field| list_elements(field.value.of(bytes)))
-            .any(|expectation| expectation.eq_ignore_ascii_case(b"100-continue"))
+    let seconds = list_elements(value).find_map(|parameter| {
+        let equals = parameter.iter().position(|&byte| byte == b'=')?;
+        let number = canonical_decimal(trim_space(&parameter[equals + 1..]))?;
+        trim_space(&parameter[..equals])
+            .eq_ignore_ascii_case(b"timeout")
+            .then_some(u32::try_from(number).ok()?)
+    });
+    seconds.map(|seconds| Duration::from_secs(seconds.into()))
 }
 
 /// The one protocol a message asks to switch to, or switches to: `Connection: upgrade` with a single `Upgrade` naming a
@@ -45,15 +37,6 @@ pub fn upgrade_protocol(bytes: &[u8], fields: &FieldTable, options: &ConnectionO
     }
     let span = fields.first(FieldKind::Upgrade)?.value;
     span.of(bytes).splitn(2, |&byte| byte == b'/').all(is_token).then_some(span)
-}
-
-/// The number behind `name=` in a list of parameters, the first if there are several.
-fn keep_alive_parameter(value: &[u8], name: &[u8]) -> Option<u32> {
-    list_elements(value).find_map(|parameter| {
-        let equals = parameter.iter().position(|&byte| byte == b'=')?;
-        let number = canonical_decimal(trim_space(&parameter[equals + 1..]))?;
-        trim_space(&parameter[..equals]).eq_ignore_ascii_case(name).then_some(u32::try_from(number).ok()?)
-    })
 }
 
 #[cfg(test)]
