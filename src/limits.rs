@@ -117,6 +117,8 @@ pub const TIMEOUT_HEADER: Duration = Duration::from_secs(10);
 pub const TIMEOUT_BODY: Duration = Duration::from_secs(30);
 /// Default time a kept-alive downstream connection may idle.
 pub const TIMEOUT_IDLE: Duration = Duration::from_secs(75);
+/// Default time for a PROXY header and a TLS handshake: a few round trips of the slowest links.
+pub const TIMEOUT_HANDSHAKE: Duration = Duration::from_secs(10);
 /// Default time to connect.
 pub const TIMEOUT_CONNECT: Duration = Duration::from_secs(2);
 /// Default time to the first byte of a response.

@@ -125,6 +125,8 @@ fn upstreams_come_by_name() {
     let server = |host: &str, port, weight, authority: &str| Server {
         host: host.to_owned(),
         port,
+        socket: None,
+        tls: false,
         weight,
         authority: authority.to_owned(),
     };
@@ -165,7 +167,7 @@ fn routes_come_in_file_order_with_all_that_they_say() {
     assert_eq!(first.methods, ["GET", "POST"]);
     assert_eq!(first.kind, RouteKind::TokenServer);
     assert_eq!(first.target, RouteTarget::Upstream(UpstreamId(0)));
-    assert_eq!(first.access, AccessRule::Upstream);
+    assert_eq!(first.access, AccessRule::UPSTREAM);
     assert_eq!(first.strip_prefix.as_deref(), Some("/orders"));
     assert_eq!(first.rewrite.as_deref(), Some("/v2{path}?{query}"));
     assert_eq!(first.upstream_host, UpstreamHost::Name("orders.internal".to_owned()));
@@ -185,7 +187,7 @@ fn routes_come_in_file_order_with_all_that_they_say() {
     let location = Some("https://www.example.com{path}".to_owned());
     assert_eq!(routes[1].target, RouteTarget::Answer(FixedAnswer { status: 301, location }));
     assert_eq!(routes[1].kind, RouteKind::Transparent);
-    assert_eq!(routes[1].access, AccessRule::Open);
+    assert_eq!(routes[1].access, AccessRule::OPEN);
     assert_eq!(routes[1].upstream_host, UpstreamHost::Preserve);
     assert!(routes[1].listeners.is_empty() && routes[1].hosts.is_empty() && routes[1].methods.is_empty());
     assert!(routes[1].clients.is_empty() && routes[1].endpoints.is_none() && !routes[1].encoded_paths);

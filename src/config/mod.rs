@@ -31,6 +31,7 @@ pub use self::report::{ConfigError, Place, Warning};
 use self::routes::Names;
 pub use self::schema::TABLES;
 use crate::control::settings::Settings;
+use crate::net::tls::settings::TlsSettings;
 use crate::policy::route_table::RouteTable;
 use crate::policy::ruleset::Ruleset;
 
@@ -125,5 +126,5 @@ fn settings(tree: &Table, start: &Place, report: &Report) -> Option<Settings> {
     let upstreams = upstreams.into_iter().map(|(upstream, _)| upstream).collect();
     let ruleset =
         Ruleset { generation: 0, listeners, upstreams, routes: table, timeouts, limits, forwarding };
-    Some(Settings { ruleset, workers, admin, log })
+    Some(Settings { ruleset, workers, admin, log, tls: TlsSettings::default() })
 }

@@ -11,7 +11,7 @@ use super::report::Place;
 use super::schema;
 use crate::control::settings::{AccessLog, LogFormat, LogSettings, WorkerSettings};
 use crate::limits;
-use crate::policy::ruleset::{Forwarding, Limits, Listener, Timeouts};
+use crate::policy::ruleset::{Forwarding, Limits, ListenAddress, Listener, Timeouts};
 
 /// Longest name of a listener or an upstream: it stands in every log line and metric.
 const NAME_BYTES_MAX: usize = 64;
@@ -46,13 +46,18 @@ pub(super) fn listeners(root: &Section<'_>) -> Vec<Listener> {
         }
         if let (Some(field), Some(address)) = (&address, parsed_address)
             && let Some(other) =
-                listeners.iter().find(|other| address.port() != 0 && other.address == address)
+                listeners.iter().find(|other| address.port() != 0 && other.address == address.into())
         {
             field.fault(format!("listener `{}` has this address; give each its own", other.name));
         }
         // The stand-in of a faulty address has port 0, which equals no other.
         let address = parsed_address.unwrap_or(SocketAddr::new(IpAddr::from([0, 0, 0, 0]), 0));
-        listeners.push(Listener { name: parsed_name.unwrap_or_default(), address });
+        listeners.push(Listener {
+            name: parsed_name.unwrap_or_default(),
+            address: address.into(),
+            proxy_protocol: None,
+            tls: false,
+        });
     }
     listeners
 }
@@ -64,8 +69,8 @@ pub(super) fn admin(root: &Section<'_>, listeners: &[Listener]) -> Option<Socket
         return None;
     };
     let address = field.parsed(SOCKET_ADDRESS, parse_socket_address)?;
-    if let Some(listener) = listeners.iter().find(|listener| overlap(listener.address, address)) {
-        let (name, taken) = (&listener.name, listener.address);
+    if let Some(listener) = listeners.iter().find(|listener| takes(&listener.address, address)) {
+        let (name, taken) = (&listener.name, &listener.address);
         field.fault(format!("listener `{name}` takes {taken}; give the admin server a port of its own"));
     }
     Some(address)
@@ -87,6 +92,7 @@ pub(super) fn timeouts(root: &Section<'_>) -> Timeouts {
         header: read("header", limits::TIMEOUT_HEADER),
         body: read("body", limits::TIMEOUT_BODY),
         idle: read("idle", limits::TIMEOUT_IDLE),
+        handshake: limits::TIMEOUT_HANDSHAKE,
         connect: read("connect", limits::TIMEOUT_CONNECT),
         response: read("response", limits::TIMEOUT_RESPONSE),
         drain: read("drain", limits::TIMEOUT_DRAIN),
@@ -113,12 +119,14 @@ pub(super) fn limits(root: &Section<'_>) -> Limits {
         }
         None => limits::REQUEST_LINE_BYTES.min(header_bytes),
     };
+    let connections = count("connections", limits::CONNECTIONS_MAX, limits::CONNECTIONS);
     Limits {
         request_line,
         header_bytes,
         header_count: count("header_count", limits::HEADER_COUNT_MAX, limits::HEADER_COUNT),
         body_bytes: section.size("body_bytes", 0..=limits::BODY_BYTES_MAX, limits::BODY_BYTES),
-        connections: count("connections", limits::CONNECTIONS_MAX, limits::CONNECTIONS),
+        connections,
+        connections_per_address: connections,
     }
 }
 
@@ -174,6 +182,11 @@ fn beside(place: &Place, path: &str) -> PathBuf {
         Place::File { file, .. } => Path::new(file.as_ref()).parent().unwrap_or(Path::new("")).join(path),
         Place::Variable(_) => PathBuf::from(path),
     }
+}
+
+/// Whether a data listener leaves no room for the admin server at `address`.
+fn takes(listener: &ListenAddress, address: SocketAddr) -> bool {
+    matches!(listener, ListenAddress::Tcp(own) if overlap(*own, address))
 }
 
 /// Whether both cannot be bound, or a client of one could reach the other.

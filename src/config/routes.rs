@@ -157,12 +157,12 @@ fn access(section: &Section<'_>) -> Option<AccessRule> {
     // A table is a rule in place; all of them judge tokens.
     let text = if field.is_table() { "" } else { field.text("the name of a rule")? };
     match text {
-        "open" => Some(AccessRule::Open),
+        "open" => Some(AccessRule::OPEN),
         "upstream" => {
             if section.get("answer").is_some() {
                 field.fault("an answer has no server behind it that could judge; write \"open\"");
             }
-            Some(AccessRule::Upstream)
+            Some(AccessRule::UPSTREAM)
         }
         _ => {
             field.fault(

@@ -76,7 +76,14 @@ fn server(field: &Field<'_>) -> Option<Server> {
         (field.parsed(URL, parse_server_url)?, 1)
     };
     // The range of `weight` fits.
-    Some(Server { host: url.host, port: url.port, weight: weight as u32, authority: url.authority })
+    Some(Server {
+        host: url.host,
+        port: url.port,
+        socket: None,
+        tls: false,
+        weight: weight as u32,
+        authority: url.authority,
+    })
 }
 
 fn parse_balance(text: &str) -> Result<Balance, String> {

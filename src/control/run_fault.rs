@@ -80,7 +80,7 @@ mod tests {
         let address = SocketAddr::from(([127, 0, 0, 1], 80));
         let ring = ["sysctl kernel.io_uring_disabled=0", "seccomp", "io_uring_setup"];
         check(worker(RingFault::Forbidden.into()), &ring, 1);
-        let listen = WorkerFault::Listen { address, source: source() };
+        let listen = WorkerFault::Listen { address: address.into(), source: source() };
         check(worker(listen), &["worker 2", "127.0.0.1:80", "CAP_NET_BIND_SERVICE"], 1);
         check(RunFault::Admin { address, source: source() }, &["127.0.0.1:80", "[admin] address"], 1);
         check(RunFault::AccessLog(source()), &["[log] access"], 1);

@@ -123,8 +123,9 @@ pub fn status_json(status: &Status, now: Monotonic) -> String {
     let workers: Vec<Value> = status.workers.iter().enumerate().map(worker_json).collect();
     let upstreams: Vec<Value> = status.upstreams.iter().map(upstream_json).collect();
     let listeners = status.listeners.iter();
-    let listeners: Vec<Value> =
-        listeners.map(|listener| json!({"name": listener.name, "address": listener.address})).collect();
+    let listeners: Vec<Value> = listeners
+        .map(|listener| json!({"name": listener.name, "address": listener.address.to_string()}))
+        .collect();
     let status = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "pid": std::process::id(),

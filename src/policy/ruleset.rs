@@ -2,8 +2,10 @@
 //!
 //! Building it from a file is `config`'s business; choosing by it is the business of the other `policy` modules.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +47,27 @@ pub struct Listener {
     /// The name routes refer to.
     pub name: String,
     /// Where to listen.
-    pub address: SocketAddr,
+    pub address: ListenAddress,
+    /// Absent: no PROXY header is expected.
+    pub proxy_protocol: Option<ProxyProtocol>,
+    /// True when TLS ends here.
+    pub tls: bool,
+}
+
+/// Where a listener listens. Displayed as the configuration writes it: `127.0.0.1:80`, `unix:/run/ringwall.sock`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenAddress {
+    /// An IP address and a port.
+    Tcp(SocketAddr),
+    /// A stream socket in the file system.
+    Unix(PathBuf),
+}
+
+/// A listener behind a balancer that says in a PROXY header who the client is. The header is required.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyProtocol {
+    /// Whose headers are believed; connections from elsewhere are closed. Who reaches a Unix socket is believed.
+    pub from: Vec<IpNet>,
 }
 
 /// Time limits. Every one is finite.
@@ -57,6 +79,8 @@ pub struct Timeouts {
     pub body: Duration,
     /// A kept-alive downstream connection without a request.
     pub idle: Duration,
+    /// From accepting a connection to the end of its PROXY header and TLS handshake.
+    pub handshake: Duration,
     /// Until an upstream connection stands.
     pub connect: Duration,
     /// From the request's end to the first byte of the response head.
@@ -78,6 +102,8 @@ pub struct Limits {
     pub body_bytes: u64,
     /// Downstream connections at once in the whole process.
     pub connections: usize,
+    /// Downstream connections at once from one address in the whole process.
+    pub connections_per_address: usize,
 }
 
 /// Whose `Forwarded` and `X-Forwarded-*` fields are believed and continued; from all others they are replaced.
@@ -105,13 +131,17 @@ pub struct Upstream {
 /// One server of an upstream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Server {
-    /// Host name or address literal without brackets, lower case.
+    /// Host name or address literal without brackets, lower case; `localhost` with a Unix socket.
     pub host: String,
-    /// TCP port.
+    /// TCP port; 80 with a Unix socket.
     pub port: u16,
+    /// The stream socket to connect to in place of host and port.
+    pub socket: Option<PathBuf>,
+    /// True when it is spoken to over TLS.
+    pub tls: bool,
     /// Share of requests relative to its siblings, 1 to 1,000.
     pub weight: u32,
-    /// What goes into `Host` under `upstream_host = "server"`: host, and port where it is not 80.
+    /// What goes into `Host` under `upstream_host = "server"`: host, and port where it is not the scheme's.
     pub authority: String,
 }
 
@@ -163,6 +193,21 @@ pub struct PoolLimits {
 #[derive(Clone, Debug)]
 #[expect(clippy::redundant_allocation, reason = "the inner count is shared by workers, the outer one is not")]
 pub struct Rules(Rc<Arc<Ruleset>>);
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl From<SocketAddr> for ListenAddress {
+    fn from(address: SocketAddr) -> Self {
+        Self::Tcp(address)
+    }
+}
 
 impl Rules {
     /// A handle on `rules`.

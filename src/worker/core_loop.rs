@@ -2,7 +2,6 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,7 +20,7 @@ use crate::net::listener::Listener;
 use crate::net::ring::{self, RingFault};
 use crate::net::{clock, entropy};
 use crate::policy::exchange::Peer;
-use crate::policy::ruleset::{ListenerId, Ruleset};
+use crate::policy::ruleset::{ListenAddress, ListenerId, Ruleset};
 use crate::policy::upstream_health::UpstreamView;
 use crate::protocol::moment::Monotonic;
 use crate::telemetry::log_channel::LogSink;
@@ -61,7 +60,7 @@ pub enum WorkerFault {
     #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The address.
-        address: SocketAddr,
+        address: ListenAddress,
         /// What the kernel said.
         source: io::Error,
     },
@@ -103,8 +102,12 @@ async fn live(settings: WorkerSettings) -> Result<(), WorkerFault> {
 
 fn bind(ruleset: &Ruleset) -> Result<Vec<(ListenerId, Listener)>, WorkerFault> {
     let listen = |(position, listener): (usize, &crate::policy::ruleset::Listener)| {
-        let bound = Listener::bind(listener.address)
-            .map_err(|source| WorkerFault::Listen { address: listener.address, source })?;
+        let bound = match &listener.address {
+            ListenAddress::Tcp(address) => Listener::bind(*address),
+            ListenAddress::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        };
+        let bound =
+            bound.map_err(|source| WorkerFault::Listen { address: listener.address.clone(), source })?;
         Ok((ListenerId(position as u16), bound))
     };
     ruleset.listeners.iter().enumerate().map(listen).collect()

@@ -35,7 +35,7 @@ fn case() -> Case {
         methods: Vec::new(),
         kind: RouteKind::Resource,
         target: RouteTarget::Upstream(UpstreamId(0)),
-        access: AccessRule::Open,
+        access: AccessRule::OPEN,
         strip_prefix: None,
         rewrite: None,
         upstream_host: UpstreamHost::Preserve,

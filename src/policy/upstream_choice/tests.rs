@@ -10,6 +10,8 @@ fn upstream(balance: Balance, weights: &[u32]) -> Upstream {
     let server = |(at, weight): (usize, &u32)| Server {
         host: format!("server-{at}.test"),
         port: 80,
+        socket: None,
+        tls: false,
         weight: *weight,
         authority: String::new(),
     };

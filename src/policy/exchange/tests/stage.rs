@@ -66,7 +66,7 @@ pub(super) fn open_route() -> Route {
         methods: Vec::new(),
         kind: RouteKind::Resource,
         target: RouteTarget::Upstream(UpstreamId(0)),
-        access: AccessRule::Open,
+        access: AccessRule::OPEN,
         strip_prefix: None,
         rewrite: None,
         upstream_host: UpstreamHost::Preserve,
@@ -83,8 +83,14 @@ pub(super) fn open_route() -> Route {
 }
 
 pub(super) fn rules_of(routes: Vec<Route>) -> Rules {
-    let server =
-        |at| Server { host: format!("s{at}"), port: 80, weight: 1, authority: format!("s{at}.test") };
+    let server = |at| Server {
+        host: format!("s{at}"),
+        port: 80,
+        socket: None,
+        tls: false,
+        weight: 1,
+        authority: format!("s{at}.test"),
+    };
     Rules::new(Arc::new(Ruleset {
         generation: 1,
         listeners: Vec::new(),
@@ -100,6 +106,7 @@ pub(super) fn rules_of(routes: Vec<Route>) -> Rules {
             header: limits::TIMEOUT_HEADER,
             body: limits::TIMEOUT_BODY,
             idle: limits::TIMEOUT_IDLE,
+            handshake: limits::TIMEOUT_HANDSHAKE,
             connect: limits::TIMEOUT_CONNECT,
             response: limits::TIMEOUT_RESPONSE,
             drain: limits::TIMEOUT_DRAIN,
@@ -110,6 +117,7 @@ pub(super) fn rules_of(routes: Vec<Route>) -> Rules {
             header_count: 50,
             body_bytes: 1 << 20,
             connections: 1,
+            connections_per_address: 1,
         },
         forwarding: Forwarding::default(),
     }))
