@@ -3,7 +3,7 @@
 //! Building it from a file is `config`'s business; choosing by it is the business of the other `policy` modules.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -13,6 +13,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::route_table::RouteTable;
+
+/// Stands for the address of a client on a Unix socket, which has none: no client on a network comes from it.
+pub const UNIX_PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// Position of a listener in [`Ruleset::listeners`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,7 +69,7 @@ pub enum ListenAddress {
 /// A listener behind a balancer that says in a PROXY header who the client is. The header is required.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxyProtocol {
-    /// Whose headers are believed; connections from elsewhere are closed. Who reaches a Unix socket is believed.
+    /// Whose headers are believed; connections from elsewhere are closed. On a Unix socket it is [`UNIX_PEER`] alone.
     pub from: Vec<IpNet>,
 }
 
@@ -193,6 +196,19 @@ pub struct PoolLimits {
 #[derive(Clone, Debug)]
 #[expect(clippy::redundant_allocation, reason = "the inner count is shared by workers, the outer one is not")]
 pub struct Rules(Rc<Arc<Ruleset>>);
+
+impl Server {
+    /// What logs and metrics call it, no two servers of an upstream alike: `unix:` and the path of its socket; host, and
+    /// port where it is not 80.
+    pub fn place(&self) -> String {
+        match &self.socket {
+            Some(path) => format!("unix:{}", path.display()),
+            // On the port of its scheme, which the authority leaves out, it is not the plain server on port 80.
+            None if self.tls && self.port == 443 => format!("{}:443", self.authority),
+            None => self.authority.clone(),
+        }
+    }
+}
 
 impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
