@@ -70,6 +70,45 @@ pub const DISCARD_BYTES: u64 = 64 * 1024;
 const _: () = assert!(CHUNK_SIZE_DIGITS < 16 && CHUNK_LINE_BYTES > CHUNK_SIZE_DIGITS + 2);
 const _: () = assert!(TRAILER_BYTES + CHUNK_LINE_BYTES < BUFFER_SMALL_BYTES - HEAD_ROOM - TAIL_ROOM);
 
+// --- TLS -----------------------------------------------------------------------------------------------------
+
+/// Bytes of content in one record (RFC 8446 section 5.1).
+pub const TLS_FRAGMENT_BYTES: usize = 16 * 1024;
+/// Bytes of content in a small record: with its framing it fits one segment of 1,400 bytes, which tunnels pass whole, so
+/// that the peer reads on with every segment that arrives.
+pub const TLS_SMALL_FRAGMENT_BYTES: usize = 1350;
+/// Bytes sent in small records after a rest: what the first few round trips of a cold connection carry. Behind them
+/// the framing costs more than waiting for a whole record.
+pub const TLS_SMALL_RECORDS_BYTES: usize = 64 * 1024;
+/// A connection that sent nothing for this long begins with small records again: the kernel shrinks the congestion
+/// window of one that rested for a retransmission timeout, which is seldom more.
+pub const TLS_SMALL_RECORDS_REST: Duration = Duration::from_secs(1);
+/// Records under one AES-GCM key: 2^24.5 (RFC 8446 section 5.5), for TLS 1.2 too, whose records are no larger.
+pub const TLS_RECORDS_GCM: u64 = 23_726_566;
+/// Records under one ChaCha20-Poly1305 key. The cipher has no limit that matters (RFC 8446 section 5.5); a connection
+/// never lives to see this one, and the sequence number stays far from its end.
+pub const TLS_RECORDS_CHACHA: u64 = 1 << 48;
+/// Records under a key after which a new one is due: a quarter of the limit is left for the peer to take part.
+pub const TLS_RECORDS_GCM_DUE: u64 = TLS_RECORDS_GCM / 4 * 3;
+/// The same for ChaCha20-Poly1305.
+pub const TLS_RECORDS_CHACHA_DUE: u64 = TLS_RECORDS_CHACHA / 4 * 3;
+/// Records under a key kept back from data, so that a key update or an alert can still be said.
+pub const TLS_RECORDS_RESERVED: u64 = 16;
+/// Records in a row without data (empty ones, warnings, key updates, tickets): servers send up to a handful of tickets
+/// at once; more than this is a peer that makes us work for nothing.
+pub const TLS_BARREN_RECORDS: u32 = 32;
+/// Bytes of one NewSessionTicket: a server may put the certificates of its client into it, which take some KiB.
+pub const TLS_TICKET_BYTES: usize = 16 * 1024;
+/// Bytes of a PROXY protocol v1 line with its CRLF (the specification's own bound, section 2.1).
+pub const PROXY_LINE_BYTES: usize = 107;
+/// Bytes of a PROXY protocol v2 header. The specification asks for 552 at least; one with the client's certificate names
+/// and a cloud's endpoint identifiers takes some hundreds more.
+pub const PROXY_HEADER_BYTES: usize = 4 * 1024;
+
+const _: () = assert!(TLS_SMALL_FRAGMENT_BYTES < TLS_FRAGMENT_BYTES);
+const _: () = assert!(TLS_RECORDS_GCM_DUE + TLS_RECORDS_RESERVED < TLS_RECORDS_GCM);
+const _: () = assert!(PROXY_HEADER_BYTES + HEAD_ROOM + TAIL_ROOM <= BUFFER_SMALL_BYTES);
+
 // --- Connections ---------------------------------------------------------------------------------------------
 
 /// Default downstream connections at once in the whole process.

@@ -7,5 +7,7 @@
 pub mod http1;
 pub mod moment;
 pub mod progress;
+pub mod proxy_header;
 pub mod span;
+pub mod tls;
 pub mod wire_buffer;
