@@ -14,3 +14,4 @@ pub mod recurring;
 pub mod resolver;
 pub mod ring;
 pub mod signals;
+pub mod tls;

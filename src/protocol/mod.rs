@@ -4,8 +4,10 @@
 //! or log: time and random bytes are arguments, and parse results are offsets ([`span::Span`]), because during an
 //! io_uring read the kernel owns the buffer and nothing parsed may borrow from it.
 
+pub mod client_certificate;
 pub mod http1;
 pub mod moment;
 pub mod progress;
 pub mod span;
+pub mod tls_names;
 pub mod wire_buffer;
