@@ -213,6 +213,30 @@ pub const LOG_CLOSE: Duration = Duration::from_secs(2);
 
 const _: () = assert!(RESTART_FIRST.as_nanos() < RESTART_LONGEST.as_nanos());
 
+// --- TLS -----------------------------------------------------------------------------------------------------
+
+/// Bytes of a file with certificates, a key or revocation lists: large lists have some MiB.
+pub const TLS_FILE_BYTES: u64 = 16 * 1024 * 1024;
+/// A certificate that expires sooner is warned of at every load: time for a person to act after a holiday.
+pub const CERTIFICATE_EXPIRY_NOTICE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+/// How long a session ticket opens; keys made here seal for as long and are gone after twice that. A stolen key tells no
+/// more than so many hours of resumed TLS 1.2 sessions, and clients resume within minutes or not at all.
+pub const TICKET_LIFETIME: Duration = Duration::from_secs(6 * 60 * 60);
+/// Bytes of a session inside a ticket: a client's whole chain fits; larger ones are not resumed.
+pub const TICKET_BYTES: usize = 16 * 1024;
+/// Least random bytes of a ticket key file: as strong as the AES-256 key made of them.
+pub const TICKET_SECRET_BYTES: usize = 32;
+/// Sessions with servers that one upstream remembers for resumption: some of each server and name.
+pub const UPSTREAM_SESSIONS: usize = 256;
+/// Bytes of a client certificate's subject as text: what directories use has less than 200.
+pub const CLIENT_SUBJECT_BYTES: usize = 1024;
+/// Alternative names of a client certificate.
+pub const CLIENT_SAN_COUNT: usize = 32;
+/// Bytes of all of them together: the longest SPIFFE ID has 2048.
+pub const CLIENT_SAN_BYTES: usize = 4096;
+
+const _: () = assert!(CLIENT_SUBJECT_BYTES + CLIENT_SAN_BYTES < HEADER_BYTES / 4);
+
 // --- Between threads -----------------------------------------------------------------------------------------
 
 /// Access-log batches under way between a worker and the log writer; beyond it records are dropped and counted.
