@@ -5,6 +5,12 @@
 
 mod plain_chunked;
 mod plain_head;
+mod plain_records;
+mod proxy_header;
+mod tls_records;
+
+pub use proxy_header::proxy_header;
+pub use tls_records::tls_records;
 
 use crate::limits;
 use crate::protocol::http1::{

@@ -88,8 +88,8 @@ const PURE_ITEMS: [(&str, &[&str]); 2] = [
     ),
 ];
 
-/// The three parts of `protocol` that do not know each other: they meet in `policy::exchange`.
-const STRANGERS: [&str; 3] = ["http1", "payload", "token"];
+/// The parts of `protocol` that do not know each other: they meet in `policy::exchange` or above.
+const STRANGERS: [&str; 4] = ["http1", "payload", "tls", "token"];
 
 /// Who alone may name a crate: a layer or a file.
 const OWNERS: [(&str, &str); 3] =

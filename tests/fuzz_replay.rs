@@ -43,6 +43,16 @@ fn chunked_bodies() {
     replay("chunked", fuzzing::chunked);
 }
 
+#[test]
+fn proxy_headers() {
+    replay("proxy_header", fuzzing::proxy_header);
+}
+
+#[test]
+fn tls_records() {
+    replay("tls_records", fuzzing::tls_records);
+}
+
 #[expect(clippy::disallowed_methods, reason = "how long to replay is the caller's choice")]
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name)

@@ -49,9 +49,12 @@ mod tests {
     const SMALL: usize = limits::TLS_SMALL_FRAGMENT_BYTES;
     const FULL: usize = limits::TLS_FRAGMENT_BYTES;
 
-    /// One connection: at each millisecond so many bytes are sent, in these runs.
+    /// At this millisecond so many bytes are sent, in runs of so many bytes and fragments of that size.
+    type Sent<'a> = (u64, usize, &'a [(usize, usize)]);
+
+    /// What one connection sends.
     #[track_caller]
-    fn check(sent: &[(u64, usize, &[(usize, usize)])]) {
+    fn check(sent: &[Sent<'_>]) {
         let at = |milliseconds: u64| Monotonic(milliseconds * 1_000_000);
         let mut sizing = RecordSizing::new(at(0));
         for (milliseconds, bytes, runs) in sent {
