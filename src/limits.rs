@@ -29,6 +29,20 @@ const _: () =
     assert!(HEAD_ROOM.is_multiple_of(BUFFER_ALIGNMENT) && HEAD_ROOM + TAIL_ROOM < BUFFER_SMALL_BYTES / 2);
 const _: () = assert!(HEADER_BYTES_MAX + HEAD_ROOM + TAIL_ROOM <= BUFFER_LARGE_BYTES / 2);
 
+// --- TLS -----------------------------------------------------------------------------------------------------
+
+/// Bytes of a handshake not yet consumed: a client's certificate chain is its largest message, and rustls takes none
+/// above 64 KiB.
+pub const TLS_HANDSHAKE_BYTES: usize = 72 * 1024;
+/// Memory for records that come: for ordinary requests, for any one record (16,640 bytes and its header), and for bulk,
+/// where one read brings several.
+pub const TLS_RECEIVE_STEPS: [usize; 3] = [4 * 1024, 17 * 1024, 68 * 1024];
+/// Plaintext sealed for one send: four full records. More gained nothing measurable.
+pub const TLS_SEND_PLAIN_BYTES: usize = 64 * 1024;
+
+/// How often the files that TLS reads are looked at: a renewed certificate need not wait for a reload.
+pub const IDENTITY_LOOK: Duration = Duration::from_secs(2);
+
 // --- HTTP/1.1 ------------------------------------------------------------------------------------------------
 
 /// Default bytes of a request line: what browsers and CDNs keep to.

@@ -15,6 +15,7 @@ use super::event::Event;
 use super::journal;
 use super::settings;
 use crate::limits;
+use crate::net::tls::Identities;
 use crate::policy::ruleset::Ruleset;
 use crate::policy::upstream_health::UpstreamView;
 use crate::protocol::moment::Monotonic;
@@ -26,11 +27,15 @@ use crate::worker::mailbox::{Mailbox, Order};
 /// What runs on a worker's thread.
 pub type WorkerFn = Arc<dyn Fn(WorkerSettings) -> Result<(), WorkerFault> + Send + Sync>;
 
+/// What workers go by: the rules, and what fits them.
+pub type InForce = (Arc<Ruleset>, Arc<Identities>, Arc<UpstreamView>);
+
 /// All workers.
 pub struct Supervisor {
     seats: Vec<Seat>,
     busy_poll: Duration,
     ruleset: Arc<Ruleset>,
+    identities: Arc<Identities>,
     view: Arc<UpstreamView>,
     run: WorkerFn,
     log: Option<Arc<LogHub>>,
@@ -75,15 +80,14 @@ impl Supervisor {
     /// Starts all workers. Fails when a thread or its mailbox cannot be made.
     pub fn start(
         workers: &settings::WorkerSettings,
-        ruleset: Arc<Ruleset>,
-        view: Arc<UpstreamView>,
+        (ruleset, identities, view): InForce,
         run: WorkerFn,
         log: Option<Arc<LogHub>>,
         events: Sender<Event>,
     ) -> io::Result<Self> {
         let seats = workers.cpus.iter().map(|cpu| Seat::new(*cpu)).collect();
         let busy_poll = workers.busy_poll;
-        let mut new = Self { seats, busy_poll, ruleset, view, run, log, events, draining: false };
+        let mut new = Self { seats, busy_poll, ruleset, identities, view, run, log, events, draining: false };
         for index in 0..new.seats.len() {
             new.launch(index)?;
         }
@@ -114,12 +118,13 @@ impl Supervisor {
         starts.min()
     }
 
-    /// Gives all workers new rules with the view that fits them. A dead one gets them when it is started again, so
-    /// that no worker is left with the old.
-    pub fn apply(&mut self, ruleset: Arc<Ruleset>, view: Arc<UpstreamView>) {
+    /// Gives all workers new rules with the identities and the view that fit them. A dead one gets them when it is
+    /// started again, so that no worker is left with the old.
+    pub fn apply(&mut self, (ruleset, identities, view): InForce) {
         self.ruleset = Arc::clone(&ruleset);
+        self.identities = Arc::clone(&identities);
         self.view = Arc::clone(&view);
-        self.post(&Order::Apply(ruleset, view));
+        self.post(&Order::Apply(ruleset, identities, view));
     }
 
     /// Gives all workers a new view of the servers.
@@ -194,6 +199,7 @@ impl Supervisor {
             cpu: seat.cpu,
             busy_poll: self.busy_poll,
             ruleset: Arc::clone(&self.ruleset),
+            identities: Arc::clone(&self.identities),
             view: Arc::clone(&self.view),
             metrics: Arc::clone(&seat.metrics),
             log: self.log.as_ref().map_or_else(LogSink::off, |hub| hub.sink(index)),

@@ -2,11 +2,17 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use monoio::net::TcpStream;
 
-use super::connection::Connection;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+
+use super::clock;
+use super::connection::{ColdConnection, Connection};
+use super::tls::{HandshakeFault, introduce};
 
 /// Why there is no connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,10 +23,25 @@ pub enum DialFault {
     TimedOut,
     /// This host has no descriptor, port or memory left for it.
     Exhausted,
+    /// It stands, and the TLS handshake failed: the server's certificate, or what it speaks, is not what was asked for.
+    Handshake,
 }
 
-/// Connects to `address` within `limit`.
-pub async fn dial(address: SocketAddr, limit: Duration) -> Result<Connection, DialFault> {
+/// How a connection is secured.
+pub struct Secured {
+    /// What is asked of the server, and shown to it.
+    pub config: Arc<ClientConfig>,
+    /// The name asked for, and looked for in its certificate.
+    pub name: ServerName<'static>,
+}
+
+/// Connects to `address`, and secures the connection where it is asked to, within `limit`.
+pub async fn dial(
+    address: SocketAddr,
+    limit: Duration,
+    secured: Option<Secured>,
+) -> Result<Connection, DialFault> {
+    let began = clock::monotonic();
     let stream = match monoio::time::timeout(limit, TcpStream::connect_addr(address)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return Err(fault(&error)),
@@ -28,7 +49,14 @@ pub async fn dial(address: SocketAddr, limit: Duration) -> Result<Connection, Di
     };
     // Heads and last chunks are small: they must not wait for an acknowledgement.
     let _ = stream.set_nodelay(true);
-    Ok(Connection::new(stream))
+    let cold = ColdConnection::unsecured(stream);
+    let Some(Secured { config, name }) = secured else { return Ok(cold.warm()) };
+    let rest = limit.saturating_sub(clock::monotonic().since(began));
+    match introduce(cold, config, name, rest).await {
+        Ok(cold) => Ok(cold.warm()),
+        Err(HandshakeFault::TimedOut) => Err(DialFault::TimedOut),
+        Err(_) => Err(DialFault::Handshake),
+    }
 }
 
 fn fault(error: &io::Error) -> DialFault {

@@ -10,6 +10,7 @@ pub mod doorbell;
 pub mod entropy;
 pub mod listener;
 pub mod operation;
+pub mod proxy_preface;
 pub mod recurring;
 pub mod resolver;
 pub mod ring;

@@ -69,6 +69,14 @@ pub struct MetricBlock {
     pub accept_refused: Count,
     /// Failures of `accept` itself (out of descriptors and the like).
     pub accept_failed: Count,
+    /// TLS handshakes with clients that were done.
+    pub handshakes: Count,
+    /// Of those, resumed sessions.
+    pub handshakes_resumed: Count,
+    /// TLS handshakes with clients that failed.
+    pub handshakes_failed: Count,
+    /// Downstream connections closed for want of a PROXY header that may be believed.
+    pub proxy_header_refused: Count,
     /// Downstream connections open now.
     pub connections_open: Count,
     /// Downstream connections open now without a buffer.

@@ -63,6 +63,20 @@ pub const METRICS: &[Metric] = &[
     counter("ringwall_accept_failures_total", "Failures of accept itself.", |block| {
         block.accept_failed.get()
     }),
+    counter("ringwall_tls_handshakes_total", "TLS handshakes with clients that were done.", |block| {
+        block.handshakes.get()
+    }),
+    counter("ringwall_tls_resumptions_total", "TLS handshakes that resumed a session.", |block| {
+        block.handshakes_resumed.get()
+    }),
+    counter("ringwall_tls_handshake_failures_total", "TLS handshakes with clients that failed.", |block| {
+        block.handshakes_failed.get()
+    }),
+    counter(
+        "ringwall_proxy_headers_refused_total",
+        "Connections closed for want of a PROXY header that may be believed.",
+        |block| block.proxy_header_refused.get(),
+    ),
     gauge("ringwall_connections_open", "Downstream connections open.", |block| block.connections_open.get()),
     gauge("ringwall_connections_cold", "Downstream connections open that hold no buffer.", |block| {
         block.connections_cold.get()
@@ -148,6 +162,10 @@ mod tests {
             &block.accepted,
             &block.accept_refused,
             &block.accept_failed,
+            &block.handshakes,
+            &block.handshakes_resumed,
+            &block.handshakes_failed,
+            &block.proxy_header_refused,
             &block.connections_open,
             &block.connections_cold,
         ];

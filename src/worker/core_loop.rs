@@ -18,6 +18,7 @@ use crate::net::connection::ColdConnection;
 use crate::net::doorbell::Doorbell;
 use crate::net::listener::Listener;
 use crate::net::ring::{self, RingFault};
+use crate::net::tls::Identities;
 use crate::net::{clock, entropy};
 use crate::policy::exchange::Peer;
 use crate::policy::ruleset::{ListenAddress, ListenerId, Ruleset};
@@ -36,6 +37,8 @@ pub struct WorkerSettings {
     pub busy_poll: Duration,
     /// What it judges by until told otherwise.
     pub ruleset: Arc<Ruleset>,
+    /// What listeners show and servers are checked against.
+    pub identities: Arc<Identities>,
     /// What is known of the servers so far.
     pub view: Arc<UpstreamView>,
     /// Its counters; they outlive it.
@@ -81,7 +84,7 @@ async fn live(settings: WorkerSettings) -> Result<(), WorkerFault> {
     let seed = entropy::seed().map_err(other)?;
     let listeners = bind(&settings.ruleset)?;
     let connections = settings.ruleset.limits.connections;
-    let generation = Generation::new(settings.ruleset, settings.view, seed);
+    let generation = Generation::new(settings.ruleset, settings.identities, settings.view, seed);
     let worker = Rc::new(Worker::new(generation, settings.metrics, settings.log, seed, settings.workers));
     worker.limit_connections(connections);
     let doorbell = Doorbell::new(settings.inbox.doorbell.try_clone().map_err(other)?).map_err(other)?;
@@ -133,7 +136,7 @@ async fn accept(worker: Rc<Worker>, listener: Listener, id: ListenerId) {
         for _ in 0..ACCEPTS_PER_TURN {
             match listener.accept() {
                 Ok(Some((connection, address))) => {
-                    welcome(&worker, connection, Peer { listener: id, address })
+                    welcome(&worker, connection, Peer { listener: id, address, tls: None })
                 }
                 Ok(None) => break,
                 Err(error) if is_transient(&error) => {}
@@ -147,7 +150,7 @@ async fn accept(worker: Rc<Worker>, listener: Listener, id: ListenerId) {
     }
     for _ in 0..LISTEN_BACKLOG {
         let Ok(Some((connection, address))) = listener.accept() else { break };
-        welcome(&worker, connection, Peer { listener: id, address });
+        welcome(&worker, connection, Peer { listener: id, address, tls: None });
     }
     drop(listener);
     worker.listening.set(worker.listening.get() - 1);
@@ -229,9 +232,9 @@ async fn obey(worker: Rc<Worker>, inbox: Inbox, mut doorbell: Doorbell) {
     loop {
         while let Ok(order) = inbox.orders.try_recv() {
             match order {
-                Order::Apply(ruleset, view) => {
+                Order::Apply(ruleset, identities, view) => {
                     worker.limit_connections(ruleset.limits.connections);
-                    worker.replace_generation(Generation::new(ruleset, view, worker.random()));
+                    worker.replace_generation(Generation::new(ruleset, identities, view, worker.random()));
                 }
                 Order::View(view) => worker.generation().set_view(view),
                 Order::Drain { deadline } => begin_drain(&worker, deadline),

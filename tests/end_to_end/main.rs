@@ -10,6 +10,7 @@
 mod harness;
 
 mod differential;
+mod encryption;
 mod forwarding;
 mod lifecycle;
 mod nginx_origin;

@@ -37,7 +37,7 @@ fn obedient() -> (WorkerFn, Receiver<String>) {
         (settings.ready)();
         while let Ok(order) = settings.inbox.orders.recv() {
             match order {
-                Order::Apply(rules, view) => {
+                Order::Apply(rules, _, view) => {
                     assert_eq!(rules.upstreams.len(), view.upstreams.len());
                     written.send(format!("rules {}", rules.generation)).unwrap();
                 }

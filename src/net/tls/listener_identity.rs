@@ -23,7 +23,7 @@ pub struct ListenerIdentity {
     /// TLS 1.2 and 1.3, `http/1.1`, tickets and no other memory of sessions, no early data; secrets can be taken out.
     pub config: Arc<ServerConfig>,
     /// The names of its certificates. The one shown to a client is `index_of(sni).unwrap_or(0)`, 0 without SNI.
-    pub names: CertificateNames,
+    pub names: Arc<CertificateNames>,
 }
 
 impl ListenerIdentity {
@@ -56,7 +56,7 @@ impl ListenerIdentity {
         config.send_tls13_tickets = 1;
         config.max_early_data_size = 0;
         config.enable_secret_extraction = true;
-        Some(Self { config: Arc::new(config), names })
+        Some(Self { config: Arc::new(config), names: Arc::new(names) })
     }
 }
 

@@ -92,6 +92,7 @@ impl Case {
             new_target: self.new_target.map(str::as_bytes),
             server_authority: "server.test:81",
             client: &ClientText::new(peer),
+            scheme: "http",
             trusted: is_trusted(peer, &trusted),
             max_forwards: self.max_forwards,
             trace: &trace,

@@ -12,7 +12,9 @@ use crate::limits;
 use crate::policy::access_rule::AccessRule;
 use crate::policy::path_rules::PathPattern;
 use crate::policy::route_table::{Route, RouteKind, RouteTable, RouteTarget, UpstreamHost};
-use crate::policy::ruleset::{Balance, Forwarding, Limits, PoolLimits, Ruleset, Server, Timeouts, Upstream};
+use crate::policy::ruleset::{
+    Balance, Forwarding, Limits, ListenerId, PoolLimits, Ruleset, Server, Timeouts, Upstream,
+};
 
 pub(super) const DATE: &str = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
 
@@ -131,7 +133,7 @@ impl Stage {
     pub(super) fn with(routes: Vec<Route>) -> Self {
         let rules = rules_of(routes);
         let mut buffers = BufferPool::default();
-        let peer = Peer { listener: ListenerId(0), address: "192.0.2.7:4000".parse().unwrap() };
+        let peer = Peer { listener: ListenerId(0), address: "192.0.2.7:4000".parse().unwrap(), tls: None };
         let exchange = Exchange::new(peer, rules.clone(), buffers.take_small(), Monotonic(0));
         Self {
             exchange: Some(exchange),
