@@ -27,7 +27,8 @@ use crate::limits;
 use crate::net::clock;
 use crate::net::resolver::{self, Resolved, Resolver};
 use crate::net::signals::Signal;
-use crate::policy::ruleset::Ruleset;
+use crate::net::unix_socket::UnixSocket;
+use crate::policy::ruleset::{ListenAddress, Listener, Ruleset};
 use crate::policy::upstream_health::UpstreamView;
 use crate::protocol::moment::Monotonic;
 use crate::worker::core_loop::WorkerFault;
@@ -345,7 +346,8 @@ impl Process {
             }
             None => {
                 self.stage = Stage::Starting { until: now.after(limits::WORKER_START) };
-                self.start_workers(Arc::clone(&rules), view).map_err(RunFault::Thread)?
+                let sockets = unix_sockets(&rules)?;
+                self.start_workers(Arc::clone(&rules), view, sockets).map_err(RunFault::Thread)?
             }
         };
         self.status.reload = status::ReloadStatus { failed: false, succeeded_at: clock::unix_micros() };
@@ -353,10 +355,15 @@ impl Process {
         Ok(())
     }
 
-    fn start_workers(&self, rules: Arc<Ruleset>, view: Arc<UpstreamView>) -> io::Result<Supervisor> {
+    fn start_workers(
+        &self,
+        rules: Arc<Ruleset>,
+        view: Arc<UpstreamView>,
+        sockets: Arc<[Option<UnixSocket>]>,
+    ) -> io::Result<Supervisor> {
         let run = Arc::clone(&self.run_worker);
         let log = self.log.as_ref().map(LogWriter::hub);
-        Supervisor::start(&self.fixed.workers, rules, view, run, log, self.sender.clone())
+        Supervisor::start(&self.fixed.workers, rules, view, sockets, run, log, self.sender.clone())
     }
 
     fn on_resolved(&mut self, resolved: &Resolved, now: Monotonic) {
@@ -405,6 +412,17 @@ impl Process {
         self.status.draining = matches!(self.stage, Stage::Draining { .. });
         self.published.replace(self.status.clone());
     }
+}
+
+/// Binds the Unix sockets among the listeners, by position: once, for all workers and all that follow a dead one.
+fn unix_sockets(rules: &Ruleset) -> Result<Arc<[Option<UnixSocket>]>, RunFault> {
+    let bind = |listener: &Listener| match &listener.address {
+        ListenAddress::Tcp(_) => Ok(None),
+        ListenAddress::Unix(path) => {
+            UnixSocket::bind(path).map(Some).map_err(|source| RunFault::Socket { path: path.clone(), source })
+        }
+    };
+    rules.listeners.iter().map(bind).collect()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::event::Event;
 use super::journal;
 use super::settings;
 use crate::limits;
+use crate::net::unix_socket::UnixSocket;
 use crate::policy::ruleset::Ruleset;
 use crate::policy::upstream_health::UpstreamView;
 use crate::protocol::moment::Monotonic;
@@ -32,6 +33,7 @@ pub struct Supervisor {
     busy_poll: Duration,
     ruleset: Arc<Ruleset>,
     view: Arc<UpstreamView>,
+    sockets: Arc<[Option<UnixSocket>]>,
     run: WorkerFn,
     log: Option<Arc<LogHub>>,
     events: Sender<Event>,
@@ -72,18 +74,19 @@ pub enum SeatState {
 }
 
 impl Supervisor {
-    /// Starts all workers. Fails when a thread or its mailbox cannot be made.
+    /// Starts all workers. `sockets` are the Unix sockets among the listeners, by position. Fails when a thread or its mailbox cannot be made.
     pub fn start(
         workers: &settings::WorkerSettings,
         ruleset: Arc<Ruleset>,
         view: Arc<UpstreamView>,
+        sockets: Arc<[Option<UnixSocket>]>,
         run: WorkerFn,
         log: Option<Arc<LogHub>>,
         events: Sender<Event>,
     ) -> io::Result<Self> {
         let seats = workers.cpus.iter().map(|cpu| Seat::new(*cpu)).collect();
         let busy_poll = workers.busy_poll;
-        let mut new = Self { seats, busy_poll, ruleset, view, run, log, events, draining: false };
+        let mut new = Self { seats, busy_poll, ruleset, view, sockets, run, log, events, draining: false };
         for index in 0..new.seats.len() {
             new.launch(index)?;
         }
@@ -128,9 +131,11 @@ impl Supervisor {
         self.post(&Order::View(view));
     }
 
-    /// Asks all workers to finish by `deadline`. None is started again.
+    /// Asks all workers to finish by `deadline`. None is started again, and nobody is let in any more: as TCP addresses
+    /// are given up now, so are Unix sockets, which another process may then bind.
     pub fn drain(&mut self, deadline: Monotonic) {
         self.draining = true;
+        self.sockets = Arc::default();
         for seat in &mut self.seats {
             if let SeatState::Waiting { .. } = seat.state {
                 seat.state = SeatState::Ended;
@@ -198,6 +203,7 @@ impl Supervisor {
             metrics: Arc::clone(&seat.metrics),
             log: self.log.as_ref().map_or_else(LogSink::off, |hub| hub.sink(index)),
             inbox,
+            sockets: Arc::clone(&self.sockets),
             workers,
             ready: Box::new(move || drop(events.send(Event::WorkerReady { index }))),
         };

@@ -2,11 +2,22 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use monoio::net::TcpStream;
 
 use super::connection::Connection;
+use super::unix_socket;
+
+/// What is connected to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// An IP address and a port.
+    Tcp(SocketAddr),
+    /// A stream socket in the file system.
+    Unix(PathBuf),
+}
 
 /// Why there is no connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +30,15 @@ pub enum DialFault {
     Exhausted,
 }
 
-/// Connects to `address` within `limit`.
-pub async fn dial(address: SocketAddr, limit: Duration) -> Result<Connection, DialFault> {
+/// Connects to `destination` within `limit`.
+pub async fn dial(destination: Destination, limit: Duration) -> Result<Connection, DialFault> {
+    let address = match destination {
+        Destination::Tcp(address) => address,
+        Destination::Unix(path) => {
+            let stream = unix_socket::connect(&path).and_then(TcpStream::from_std);
+            return stream.map(Connection::new).map_err(|error| fault(&error));
+        }
+    };
     let stream = match monoio::time::timeout(limit, TcpStream::connect_addr(address)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return Err(fault(&error)),

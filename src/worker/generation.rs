@@ -2,12 +2,12 @@
 //! their health, and idle connections to them. A reload makes a new one; running exchanges end under the old.
 
 use std::cell::RefCell;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::upstream_pool::UpstreamPool;
-use crate::policy::ruleset::{Rules, Ruleset, UpstreamId};
+use crate::net::dialer::Destination;
+use crate::policy::ruleset::{Rules, Ruleset, Server, UpstreamId};
 use crate::policy::upstream_choice::Chooser;
 use crate::policy::upstream_health::{PassiveHealth, UpstreamView};
 use crate::protocol::moment::Monotonic;
@@ -33,13 +33,12 @@ impl Generation {
         }
     }
 
-    /// Takes over the idle connections of `older` to servers that both know.
+    /// Takes over the idle connections of `older` to servers that both know. Not those over TLS: what they were verified
+    /// by may be what has changed.
     pub(super) fn inherit(&self, older: &Self) {
-        let servers = |rules: &Rules| -> Vec<Vec<(String, u16)>> {
-            let of = |upstream: &crate::policy::ruleset::Upstream| {
-                upstream.servers.iter().map(|server| (server.host.clone(), server.port)).collect()
-            };
-            rules.upstreams.iter().map(of).collect()
+        let name = |server: &Server| (!server.tls).then(|| server.place());
+        let servers = |rules: &Rules| -> Vec<Vec<Option<String>>> {
+            rules.upstreams.iter().map(|upstream| upstream.servers.iter().map(name).collect()).collect()
         };
         self.pool.borrow_mut().inherit(
             &servers(&self.rules),
@@ -68,12 +67,16 @@ impl Generation {
         Some(chosen)
     }
 
-    /// One of the server's addresses; `turn` makes successive calls take successive ones.
-    pub(super) fn address(&self, upstream: UpstreamId, server: u16, turn: u64) -> Option<SocketAddr> {
+    /// The server's socket or one of its addresses; `turn` makes successive calls take successive ones.
+    pub(super) fn address(&self, upstream: UpstreamId, server: u16, turn: u64) -> Option<Destination> {
+        let rules = self.rules.upstreams.get(usize::from(upstream.0))?.servers.get(usize::from(server))?;
+        if let Some(path) = &rules.socket {
+            return Some(Destination::Unix(path.clone()));
+        }
         let view = self.view.borrow();
         let addresses = &view.server(upstream, server)?.addresses;
         let position = turn.checked_rem(addresses.len() as u64)?;
-        addresses.get(position as usize).copied()
+        addresses.get(position as usize).copied().map(Destination::Tcp)
     }
 
     pub(super) fn note_success(&self, upstream: UpstreamId, server: u16) {

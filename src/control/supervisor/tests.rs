@@ -52,7 +52,8 @@ fn stage(cpus: &[usize], script: Vec<Then>) -> Stage {
     };
     let workers = settings::WorkerSettings { cpus: cpus.to_vec(), busy_poll: Duration::ZERO };
     let rules = Arc::new(fixture::ruleset());
-    let supervisor = Supervisor::start(&workers, rules, Arc::default(), Arc::new(run), None, sender).unwrap();
+    let (view, sockets) = (Arc::default(), Arc::default());
+    let supervisor = Supervisor::start(&workers, rules, view, sockets, Arc::new(run), None, sender).unwrap();
     Stage { supervisor, events, orders }
 }
 
