@@ -129,6 +129,8 @@ const _: () = assert!(PROXY_HEADER_BYTES + HEAD_ROOM + TAIL_ROOM <= BUFFER_SMALL
 pub const CONNECTIONS: usize = 100_000;
 /// Pending connections per listener and worker: what `net.core.somaxconn` allows by default.
 pub const LISTEN_BACKLOG: i32 = 4096;
+/// Room for client addresses that a worker's table keeps when a crowd has left (64 KiB).
+pub const LEDGER_KEPT: usize = 1024;
 /// Idle connections kept per server and worker by default.
 pub const POOL_IDLE: usize = 128;
 /// Age after which an upstream connection is not used again: spreads load after a DNS or balancer change.

@@ -89,12 +89,8 @@ pub(crate) fn health_check() -> HealthCheck {
 
 /// Two workers, one upstream with one good, one unresolved server.
 pub(crate) fn status() -> Status {
-    let server = |authority: &str, addresses, probe| ServerStatus {
-        authority: authority.into(),
-        addresses,
-        probe,
-        failure: None,
-    };
+    let server =
+        |place: &str, addresses, probe| ServerStatus { place: place.into(), addresses, probe, failure: None };
     let worker = |cpu, state| WorkerStatus { cpu, state, restarts: cpu as u64, metrics: Arc::default() };
     Status {
         started: Monotonic(1_000_000_000),

@@ -29,7 +29,8 @@ use crate::net::clock;
 use crate::net::resolver::{self, Resolved, Resolver};
 use crate::net::signals::Signal;
 use crate::net::tls::Identities;
-use crate::policy::ruleset::Ruleset;
+use crate::net::unix_socket::UnixSocket;
+use crate::policy::ruleset::{ListenAddress, Listener, Ruleset};
 use crate::protocol::moment::Monotonic;
 use crate::worker::core_loop::WorkerFault;
 
@@ -376,7 +377,8 @@ impl Process {
             }
             None => {
                 self.stage = Stage::Starting { until: now.after(limits::WORKER_START) };
-                self.start_workers(in_force).map_err(RunFault::Thread)?
+                let sockets = unix_sockets(&rules)?;
+                self.start_workers(in_force, sockets).map_err(RunFault::Thread)?
             }
         };
         self.status.reload = status::ReloadStatus { failed: false, succeeded_at: clock::unix_micros() };
@@ -384,10 +386,10 @@ impl Process {
         Ok(())
     }
 
-    fn start_workers(&self, in_force: InForce) -> io::Result<Supervisor> {
+    fn start_workers(&self, in_force: InForce, sockets: Arc<[Option<UnixSocket>]>) -> io::Result<Supervisor> {
         let run = Arc::clone(&self.run_worker);
         let log = self.log.as_ref().map(LogWriter::hub);
-        Supervisor::start(&self.fixed.workers, in_force, run, log, self.sender.clone())
+        Supervisor::start(&self.fixed.workers, in_force, sockets, run, log, self.sender.clone())
     }
 
     fn on_resolved(&mut self, resolved: &Resolved, now: Monotonic) {
@@ -436,6 +438,17 @@ impl Process {
         self.status.draining = matches!(self.stage, Stage::Draining { .. });
         self.published.replace(self.status.clone());
     }
+}
+
+/// Binds the Unix sockets among the listeners, by position: once, for all workers and all that follow a dead one.
+fn unix_sockets(rules: &Ruleset) -> Result<Arc<[Option<UnixSocket>]>, RunFault> {
+    let bind = |listener: &Listener| match &listener.address {
+        ListenAddress::Tcp(_) => Ok(None),
+        ListenAddress::Unix(path) => {
+            UnixSocket::bind(path).map(Some).map_err(|source| RunFault::Socket { path: path.clone(), source })
+        }
+    };
+    rules.listeners.iter().map(bind).collect()
 }
 
 #[cfg(test)]

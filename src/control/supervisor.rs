@@ -16,6 +16,7 @@ use super::journal;
 use super::settings;
 use crate::limits;
 use crate::net::tls::Identities;
+use crate::net::unix_socket::UnixSocket;
 use crate::policy::ruleset::Ruleset;
 use crate::policy::upstream_health::UpstreamView;
 use crate::protocol::moment::Monotonic;
@@ -37,6 +38,7 @@ pub struct Supervisor {
     ruleset: Arc<Ruleset>,
     identities: Arc<Identities>,
     view: Arc<UpstreamView>,
+    sockets: Arc<[Option<UnixSocket>]>,
     run: WorkerFn,
     log: Option<Arc<LogHub>>,
     events: Sender<Event>,
@@ -77,17 +79,20 @@ pub enum SeatState {
 }
 
 impl Supervisor {
-    /// Starts all workers. Fails when a thread or its mailbox cannot be made.
+    /// Starts all workers. `sockets` are the Unix sockets among the listeners, by position. Fails when a thread or its mailbox cannot be made.
     pub fn start(
         workers: &settings::WorkerSettings,
         (ruleset, identities, view): InForce,
+        sockets: Arc<[Option<UnixSocket>]>,
         run: WorkerFn,
         log: Option<Arc<LogHub>>,
         events: Sender<Event>,
     ) -> io::Result<Self> {
         let seats = workers.cpus.iter().map(|cpu| Seat::new(*cpu)).collect();
         let busy_poll = workers.busy_poll;
-        let mut new = Self { seats, busy_poll, ruleset, identities, view, run, log, events, draining: false };
+        let draining = false;
+        let mut new =
+            Self { seats, busy_poll, ruleset, identities, view, sockets, run, log, events, draining };
         for index in 0..new.seats.len() {
             new.launch(index)?;
         }
@@ -133,9 +138,11 @@ impl Supervisor {
         self.post(&Order::View(view));
     }
 
-    /// Asks all workers to finish by `deadline`. None is started again.
+    /// Asks all workers to finish by `deadline`. None is started again, and nobody is let in any more: as TCP addresses
+    /// are given up now, so are Unix sockets, which another process may then bind.
     pub fn drain(&mut self, deadline: Monotonic) {
         self.draining = true;
+        self.sockets = Arc::default();
         for seat in &mut self.seats {
             if let SeatState::Waiting { .. } = seat.state {
                 seat.state = SeatState::Ended;
@@ -204,6 +211,7 @@ impl Supervisor {
             metrics: Arc::clone(&seat.metrics),
             log: self.log.as_ref().map_or_else(LogSink::off, |hub| hub.sink(index)),
             inbox,
+            sockets: Arc::clone(&self.sockets),
             workers,
             ready: Box::new(move || drop(events.send(Event::WorkerReady { index }))),
         };

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +11,18 @@ use monoio::net::TcpStream;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
-use super::clock;
 use super::connection::{ColdConnection, Connection};
 use super::tls::{HandshakeFault, introduce};
+use super::{clock, unix_socket};
+
+/// What is connected to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// An IP address and a port.
+    Tcp(SocketAddr),
+    /// A stream socket in the file system.
+    Unix(PathBuf),
+}
 
 /// Why there is no connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,13 +45,20 @@ pub struct Secured {
     pub name: ServerName<'static>,
 }
 
-/// Connects to `address`, and secures the connection where it is asked to, within `limit`.
+/// Connects to `destination`, and secures the connection where it is asked to, within `limit`.
 pub async fn dial(
-    address: SocketAddr,
+    destination: Destination,
     limit: Duration,
     secured: Option<Secured>,
 ) -> Result<Connection, DialFault> {
     let began = clock::monotonic();
+    let address = match destination {
+        Destination::Tcp(address) => address,
+        Destination::Unix(path) => {
+            let stream = unix_socket::connect(&path).and_then(TcpStream::from_std);
+            return stream.map(Connection::new).map_err(|error| fault(&error));
+        }
+    };
     let stream = match monoio::time::timeout(limit, TcpStream::connect_addr(address)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return Err(fault(&error)),

@@ -16,3 +16,4 @@ pub mod resolver;
 pub mod ring;
 pub mod signals;
 pub mod tls;
+pub mod unix_socket;

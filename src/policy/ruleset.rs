@@ -14,7 +14,7 @@ use ipnet::IpNet;
 
 use super::route_table::RouteTable;
 
-/// Stands for the address of a client on a Unix socket, which has none: no client on a network comes from it.
+/// Stands for the address of a peer on a Unix socket, which has none: nobody on a network has it.
 pub const UNIX_PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// Position of a listener in [`Ruleset::listeners`].

@@ -65,8 +65,10 @@ impl Durations {
 pub struct MetricBlock {
     /// Downstream connections accepted.
     pub accepted: Count,
-    /// Downstream connections refused because a limit was reached.
+    /// Downstream connections refused because there were as many as may be.
     pub accept_refused: Count,
+    /// Downstream connections refused because their address had as many as it may have.
+    pub accept_refused_address: Count,
     /// Failures of `accept` itself (out of descriptors and the like).
     pub accept_failed: Count,
     /// TLS handshakes with clients that were done.

@@ -50,16 +50,18 @@ const fn responses(label: &'static str, read: fn(&MetricBlock) -> u64) -> Metric
     Metric { name: "ringwall_responses_total", help, kind: Kind::Counter, label, read }
 }
 
+const fn connections_refused(label: &'static str, read: fn(&MetricBlock) -> u64) -> Metric {
+    let help = "Downstream connections refused by the limit of all connections, or by that of one address.";
+    Metric { name: "ringwall_connections_refused_total", help, kind: Kind::Counter, label, read }
+}
+
 /// All numbers, in the order of output.
 pub const METRICS: &[Metric] = &[
     counter("ringwall_connections_accepted_total", "Downstream connections accepted.", |block| {
         block.accepted.get()
     }),
-    counter(
-        "ringwall_connections_refused_total",
-        "Downstream connections refused because a limit was reached.",
-        |block| block.accept_refused.get(),
-    ),
+    connections_refused("reason=\"connections\"", |block| block.accept_refused.get()),
+    connections_refused("reason=\"address\"", |block| block.accept_refused_address.get()),
     counter("ringwall_accept_failures_total", "Failures of accept itself.", |block| {
         block.accept_failed.get()
     }),
@@ -161,6 +163,7 @@ mod tests {
         let singles = [
             &block.accepted,
             &block.accept_refused,
+            &block.accept_refused_address,
             &block.accept_failed,
             &block.handshakes,
             &block.handshakes_resumed,

@@ -15,4 +15,5 @@ mod forwarding;
 mod lifecycle;
 mod nginx_origin;
 mod refusals;
+mod unix_sockets;
 mod upstream_faults;

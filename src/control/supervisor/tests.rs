@@ -54,9 +54,9 @@ fn stage(cpus: &[usize], script: Vec<Then>) -> Stage {
     };
     let workers = settings::WorkerSettings { cpus: cpus.to_vec(), busy_poll: Duration::ZERO };
     let rules = Arc::new(fixture::ruleset());
+    let in_force = (rules, Arc::default(), Arc::default());
     let supervisor =
-        Supervisor::start(&workers, (rules, Arc::default(), Arc::default()), Arc::new(run), None, sender)
-            .unwrap();
+        Supervisor::start(&workers, in_force, Arc::default(), Arc::new(run), None, sender).unwrap();
     Stage { supervisor, events, orders }
 }
 
