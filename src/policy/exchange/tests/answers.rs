@@ -225,7 +225,7 @@ fn a_draining_worker_ends_connections_after_their_response() {
     assert_eq!(stage.ending, Some(Ending::Linger));
     let mut cut = Stage::new();
     cut.client("GET / HTTP/1.1\r\nhost: a\r\n\r\n").event(Event::Cut);
-    assert_eq!((cut.ending, cut.reason()), (Some(Ending::Close), "drained"));
+    assert_eq!((cut.ending, cut.reason()), (Some(Ending::Cut), "drained"));
 }
 
 #[test]

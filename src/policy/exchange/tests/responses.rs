@@ -160,10 +160,10 @@ fn a_server_that_never_comes_to_the_point_is_given_up() {
 #[test]
 fn a_response_cut_short_never_looks_complete() {
     for (request, response, ending) in [
-        (GET, "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhell", Ending::Close),
-        (GET, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n", Ending::Close),
-        (GET, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n", Ending::Close),
-        (GET_1_0, "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhell", Ending::Close),
+        (GET, "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhell", Ending::Cut),
+        (GET, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n", Ending::Cut),
+        (GET, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n", Ending::Cut),
+        (GET_1_0, "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhell", Ending::Cut),
         (GET_1_0, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n", Ending::Reset),
     ] {
         let mut stage = Stage::new();
@@ -173,7 +173,7 @@ fn a_response_cut_short_never_looks_complete() {
         assert_eq!((stage.reason(), stage.outcomes[0].0.cut), ("response-incomplete", true));
     }
     // A connection that fails is no end of a body that lasts until the end.
-    for (request, ending) in [(GET, Ending::Close), (GET_1_0, Ending::Reset)] {
+    for (request, ending) in [(GET, Ending::Cut), (GET_1_0, Ending::Reset)] {
         let mut stage = Stage::new();
         stage.client(request).server("HTTP/1.1 200 OK\r\n\r\nhello").server_resets();
         assert_eq!(stage.ending, Some(ending));
@@ -184,7 +184,7 @@ fn a_response_cut_short_never_looks_complete() {
         .client(GET)
         .server("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n")
         .server("zz\r\n");
-    assert_eq!((broken.ending, broken.reason()), (Some(Ending::Close), "response-malformed"));
+    assert_eq!((broken.ending, broken.reason()), (Some(Ending::Cut), "response-malformed"));
 }
 
 #[test]

@@ -189,7 +189,7 @@ fn an_unframed_early_answer_is_whole_though_the_server_takes_no_more() {
 fn an_interim_head_written_half_way_is_not_followed_by_another() {
     let mut stage = Stage::new();
     stage.hold(Side::Downstream, 5).client(UPLOAD).server("HTTP/1.1 103 X\r\n\r\n").client_ends();
-    assert_eq!((stage.at_client().as_str(), stage.ending), ("HTTP/", Some(Ending::Close)));
+    assert_eq!((stage.at_client().as_str(), stage.ending), ("HTTP/", Some(Ending::Cut)));
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn a_client_that_goes_away_costs_the_server_nothing_more() {
     stage.client(GET).client_resets();
     assert_eq!(stage.ending, None);
     stage.pass(Duration::from_millis(500));
-    assert_eq!((stage.ending, stage.reason()), (Some(Ending::Close), "client-gone"));
+    assert_eq!((stage.ending, stage.reason()), (Some(Ending::Cut), "client-gone"));
     assert!(!stage.outcomes[0].0.blames_server());
 }
 
@@ -233,13 +233,13 @@ fn a_response_that_stalls_is_cut_and_the_staller_named() {
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n";
     let mut server = Stage::new();
     server.client(GET).server(head).pass(Duration::from_secs(30));
-    assert_eq!((server.ending, server.reason()), (Some(Ending::Close), "response-stalled"));
+    assert_eq!((server.ending, server.reason()), (Some(Ending::Cut), "response-stalled"));
     let mut client = Stage::new();
     client.hold(Side::Downstream, 3).client(GET).server(head).pass(Duration::from_secs(30));
-    assert_eq!((client.ending, client.reason()), (Some(Ending::Close), "client-stalled"));
+    assert_eq!((client.ending, client.reason()), (Some(Ending::Cut), "client-stalled"));
     let mut sender = Stage::new();
     sender.client(UPLOAD).server(head).pass(Duration::from_secs(30));
-    assert_eq!((sender.ending, sender.reason()), (Some(Ending::Close), "client-stalled"));
+    assert_eq!((sender.ending, sender.reason()), (Some(Ending::Cut), "client-stalled"));
     assert!(server.outcomes[0].0.blames_server() && !client.outcomes[0].0.blames_server());
 }
 
