@@ -24,7 +24,7 @@ fn route(host: &str, path: &str) -> Route {
         methods: vec!["GET".to_owned(), "POST".to_owned()],
         kind: RouteKind::Resource,
         target: RouteTarget::Upstream(UpstreamId(0)),
-        access: AccessRule::Open,
+        access: AccessRule::OPEN,
         strip_prefix: None,
         rewrite: None,
         upstream_host: UpstreamHost::Preserve,
@@ -80,8 +80,14 @@ fn choose(criterion: &mut Criterion) {
         ("hash", Balance::Hash(HashKey::Source)),
     ] {
         for size in [2, 64, 1000] {
-            let server =
-                |at| Server { host: format!("s{at}"), port: 80, weight: 1, authority: String::new() };
+            let server = |at| Server {
+                host: format!("s{at}"),
+                port: 80,
+                socket: None,
+                tls: false,
+                weight: 1,
+                authority: String::new(),
+            };
             let mut chooser = Chooser::new(
                 &[Upstream {
                     name: String::new(),

@@ -29,6 +29,20 @@ const _: () =
     assert!(HEAD_ROOM.is_multiple_of(BUFFER_ALIGNMENT) && HEAD_ROOM + TAIL_ROOM < BUFFER_SMALL_BYTES / 2);
 const _: () = assert!(HEADER_BYTES_MAX + HEAD_ROOM + TAIL_ROOM <= BUFFER_LARGE_BYTES / 2);
 
+// --- TLS -----------------------------------------------------------------------------------------------------
+
+/// Bytes of a handshake not yet consumed: a client's certificate chain is its largest message, and rustls takes none
+/// above 64 KiB.
+pub const TLS_HANDSHAKE_BYTES: usize = 72 * 1024;
+/// Memory for records that come: for ordinary requests, for any one record (16,640 bytes and its header), and for bulk,
+/// where one read brings several.
+pub const TLS_RECEIVE_STEPS: [usize; 3] = [4 * 1024, 17 * 1024, 68 * 1024];
+/// Plaintext sealed for one send: four full records. More gained nothing measurable.
+pub const TLS_SEND_PLAIN_BYTES: usize = 64 * 1024;
+
+/// How often the files that TLS reads are looked at: a renewed certificate need not wait for a reload.
+pub const IDENTITY_LOOK: Duration = Duration::from_secs(2);
+
 // --- HTTP/1.1 ------------------------------------------------------------------------------------------------
 
 /// Default bytes of a request line: what browsers and CDNs keep to.
@@ -115,6 +129,8 @@ const _: () = assert!(PROXY_HEADER_BYTES + HEAD_ROOM + TAIL_ROOM <= BUFFER_SMALL
 pub const CONNECTIONS: usize = 100_000;
 /// Pending connections per listener and worker: what `net.core.somaxconn` allows by default.
 pub const LISTEN_BACKLOG: i32 = 4096;
+/// Room for client addresses that a worker's table keeps when a crowd has left (64 KiB).
+pub const LEDGER_KEPT: usize = 1024;
 /// Idle connections kept per server and worker by default.
 pub const POOL_IDLE: usize = 128;
 /// Age after which an upstream connection is not used again: spreads load after a DNS or balancer change.
@@ -156,6 +172,8 @@ pub const TIMEOUT_HEADER: Duration = Duration::from_secs(10);
 pub const TIMEOUT_BODY: Duration = Duration::from_secs(30);
 /// Default time a kept-alive downstream connection may idle.
 pub const TIMEOUT_IDLE: Duration = Duration::from_secs(75);
+/// Default time for a PROXY header and a TLS handshake: a few round trips of the slowest links.
+pub const TIMEOUT_HANDSHAKE: Duration = Duration::from_secs(10);
 /// Default time to connect.
 pub const TIMEOUT_CONNECT: Duration = Duration::from_secs(2);
 /// Default time to the first byte of a response.
@@ -210,6 +228,30 @@ pub const DRAIN_UNWIND: Duration = Duration::from_secs(3);
 pub const LOG_CLOSE: Duration = Duration::from_secs(2);
 
 const _: () = assert!(RESTART_FIRST.as_nanos() < RESTART_LONGEST.as_nanos());
+
+// --- TLS -----------------------------------------------------------------------------------------------------
+
+/// Bytes of a file with certificates, a key or revocation lists: large lists have some MiB.
+pub const TLS_FILE_BYTES: u64 = 16 * 1024 * 1024;
+/// A certificate that expires sooner is warned of at every load: time for a person to act after a holiday.
+pub const CERTIFICATE_EXPIRY_NOTICE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+/// How long a session ticket opens; keys made here seal for as long and are gone after twice that. A stolen key tells no
+/// more than so many hours of resumed TLS 1.2 sessions, and clients resume within minutes or not at all.
+pub const TICKET_LIFETIME: Duration = Duration::from_secs(6 * 60 * 60);
+/// Bytes of a session inside a ticket: a client's whole chain fits; larger ones are not resumed.
+pub const TICKET_BYTES: usize = 16 * 1024;
+/// Least random bytes of a ticket key file: as strong as the AES-256 key made of them.
+pub const TICKET_SECRET_BYTES: usize = 32;
+/// Sessions with servers that one upstream remembers for resumption: some of each server and name.
+pub const UPSTREAM_SESSIONS: usize = 256;
+/// Bytes of a client certificate's subject as text: what directories use has less than 200.
+pub const CLIENT_SUBJECT_BYTES: usize = 1024;
+/// Alternative names of a client certificate.
+pub const CLIENT_SAN_COUNT: usize = 32;
+/// Bytes of all of them together: the longest SPIFFE ID has 2048.
+pub const CLIENT_SAN_BYTES: usize = 4096;
+
+const _: () = assert!(CLIENT_SUBJECT_BYTES + CLIENT_SAN_BYTES < HEADER_BYTES / 4);
 
 // --- Between threads -----------------------------------------------------------------------------------------
 

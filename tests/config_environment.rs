@@ -125,7 +125,7 @@ fn one_value_cannot_smuggle_in_another_setting() {
 #[test]
 fn a_variable_wins_over_the_file_but_not_over_another() {
     let admin = good(&[("RINGWALL_LISTENER__0__ADDRESS", "127.0.0.1:1")]);
-    assert_eq!(admin.settings.ruleset.listeners[0].address.port(), 1);
+    assert_eq!(admin.settings.ruleset.listeners[0].address.to_string(), "127.0.0.1:1");
     for pair in [
         ["RINGWALL_LOG__ACCESS", "ringwall_log__access"],
         ["RINGWALL_ROUTE__0__STRIP_PREFIX", "RINGWALL_ROUTE__0__STRIP-PREFIX"],

@@ -28,6 +28,7 @@ fn with(table: &str, key: &str, value: &str) -> String {
     let setting = format!("{key} = {value}");
     let listener = "[[listener]]\nname = 'public'\naddress = '127.0.0.1:8443'\n";
     let upstream = "[upstream.orders]\nservers = 'http://127.0.0.1:8080'\n";
+    let secure = "[listener.tls]\ncertificate = 'c'\nkey = 'k'\n";
     let route = "[[route]]\npath = '/*'\nupstream = 'orders'\naccess = 'upstream'\n";
     let answer = "[[route]]\npath = '/*'\naccess = 'open'\n";
     // The setting takes the place of the same key of the surrounding lines.
@@ -43,6 +44,13 @@ fn with(table: &str, key: &str, value: &str) -> String {
             format!("{setting}\n{listener}{upstream}{route}")
         }
         "listener" => format!("{}{upstream}{route}", place(listener)),
+        "listener.tls" if key == "certificates" => {
+            format!("{listener}[listener.tls]\n{setting}\n{upstream}{route}")
+        }
+        "listener.tls" => format!("{listener}{}{upstream}{route}", place(secure)),
+        "listener.tls.certificates" => {
+            format!("{listener}[[listener.tls.certificates]]\n{setting}\n{upstream}{route}")
+        }
         "upstream" => format!("{listener}{}{route}", place(upstream)),
         "upstream.servers" => {
             let url = if key == "url" { "" } else { "url = 'http://a'" };
@@ -52,12 +60,19 @@ fn with(table: &str, key: &str, value: &str) -> String {
             let path = if key == "path" { "" } else { "path = '/'" };
             format!("{listener}{upstream}[upstream.orders.health]\n{setting}\n{path}\n{route}")
         }
-        "upstream.pool" => format!("{listener}{upstream}[upstream.orders.pool]\n{setting}\n{route}"),
+        "upstream.pool" | "upstream.tls" => {
+            let table = table.replace("upstream", "upstream.orders");
+            format!("{listener}{upstream}[{table}]\n{setting}\n{route}")
+        }
         "route" if key == "answer" => format!("{listener}{}", place(answer)),
         "route" => format!("{listener}{upstream}{}", place(route)),
         "route.answer" => {
             let status = if key == "status" { "" } else { "status = 301" };
             format!("{listener}{answer}[route.answer]\n{setting}\n{status}\n")
+        }
+        "route.access" | "route.access.client_certificate" => {
+            let route = route.replace("access = 'upstream'\n", "");
+            format!("{listener}{upstream}{route}[{table}]\n{setting}\n")
         }
         "route.endpoints" | "route.timeouts" | "route.limits" => {
             format!("{listener}{upstream}{route}[{table}]\n{setting}\n")
@@ -118,6 +133,7 @@ fn the_example_says_the_defaults() {
     assert_eq!(example.ruleset.routes.routes(), minimal.ruleset.routes.routes());
     assert_eq!(example.ruleset.timeouts, minimal.ruleset.timeouts);
     assert_eq!(example.ruleset.limits, minimal.ruleset.limits);
+    assert_eq!(example.tls, minimal.tls);
     assert_eq!(example.ruleset.forwarding, minimal.ruleset.forwarding);
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 use ringwall::config;
 use ringwall::control::settings::{AccessLog, LogFormat, Settings};
 use ringwall::limits;
-use ringwall::policy::access_rule::AccessRule;
+use ringwall::net::tls::settings::{CertificateFiles, ClientAuth, ListenerTls, UpstreamTls};
+use ringwall::policy::access_rule::{AccessRule, ClientCertificateRule, TokenRule};
 use ringwall::policy::path_rules::{HostPattern, PathPattern};
 use ringwall::policy::route_table::{Endpoints, FixedAnswer, RouteKind, RouteTarget, UpstreamHost};
 use ringwall::policy::ruleset::{Balance, HashKey, HealthCheck, ListenerId, PoolLimits, Server, UpstreamId};
@@ -27,6 +28,7 @@ address = "127.0.0.1:9901"
 header = "1s"
 body = "2s"
 idle = "3s"
+handshake = "9s"
 connect = "4ms"
 response = "5m"
 drain = "6h"
@@ -36,6 +38,7 @@ header_bytes = "2KiB"
 header_count = 3
 body_bytes = "4MiB"
 connections = 5
+connections_per_address = 3
 [log]
 access = "/var/log/access"
 format = "text"
@@ -108,12 +111,13 @@ fn the_process_is_set_up_as_it_says() {
     assert_eq!(timeouts.header, Duration::from_secs(1));
     assert_eq!(timeouts.body, Duration::from_secs(2));
     assert_eq!(timeouts.idle, Duration::from_secs(3));
+    assert_eq!(timeouts.handshake, Duration::from_secs(9));
     assert_eq!(timeouts.connect, Duration::from_millis(4));
     assert_eq!(timeouts.response, Duration::from_secs(5 * 60));
     assert_eq!(timeouts.drain, Duration::from_secs(6 * 60 * 60));
     let limits = ruleset.limits;
     assert_eq!((limits.request_line, limits.header_bytes, limits.header_count), (1024, 2048, 3));
-    assert_eq!((limits.body_bytes, limits.connections), (4 << 20, 5));
+    assert_eq!((limits.body_bytes, limits.connections, limits.connections_per_address), (4 << 20, 5, 3));
     assert_eq!(ruleset.forwarding.trusted, [network("10.0.0.0/8"), network("::1/128")]);
 }
 
@@ -125,6 +129,8 @@ fn upstreams_come_by_name() {
     let server = |host: &str, port, weight, authority: &str| Server {
         host: host.to_owned(),
         port,
+        socket: None,
+        tls: false,
         weight,
         authority: authority.to_owned(),
     };
@@ -165,7 +171,7 @@ fn routes_come_in_file_order_with_all_that_they_say() {
     assert_eq!(first.methods, ["GET", "POST"]);
     assert_eq!(first.kind, RouteKind::TokenServer);
     assert_eq!(first.target, RouteTarget::Upstream(UpstreamId(0)));
-    assert_eq!(first.access, AccessRule::Upstream);
+    assert_eq!(first.access, AccessRule::UPSTREAM);
     assert_eq!(first.strip_prefix.as_deref(), Some("/orders"));
     assert_eq!(first.rewrite.as_deref(), Some("/v2{path}?{query}"));
     assert_eq!(first.upstream_host, UpstreamHost::Name("orders.internal".to_owned()));
@@ -185,7 +191,7 @@ fn routes_come_in_file_order_with_all_that_they_say() {
     let location = Some("https://www.example.com{path}".to_owned());
     assert_eq!(routes[1].target, RouteTarget::Answer(FixedAnswer { status: 301, location }));
     assert_eq!(routes[1].kind, RouteKind::Transparent);
-    assert_eq!(routes[1].access, AccessRule::Open);
+    assert_eq!(routes[1].access, AccessRule::OPEN);
     assert_eq!(routes[1].upstream_host, UpstreamHost::Preserve);
     assert!(routes[1].listeners.is_empty() && routes[1].hosts.is_empty() && routes[1].methods.is_empty());
     assert!(routes[1].clients.is_empty() && routes[1].endpoints.is_none() && !routes[1].encoded_paths);
@@ -193,6 +199,130 @@ fn routes_come_in_file_order_with_all_that_they_say() {
     assert_eq!(routes[2].target, RouteTarget::Upstream(UpstreamId(2)));
     assert_eq!(routes[2].kind, RouteKind::Resource);
     assert_eq!(routes[2].upstream_host, UpstreamHost::Server);
+}
+
+#[test]
+fn connections_of_one_address_are_bounded_as_all_are() {
+    let text = WHOLE.replace("connections_per_address = 3\n", "");
+    let loaded = config::parse(&text, "test.toml", std::iter::empty()).expect("a good configuration");
+    assert_eq!(loaded.settings.ruleset.limits.connections_per_address, 5);
+}
+
+const SECURE: &str = r#"
+[tls]
+ticket_keys = ["2.key", "/1.key"]
+[[listener]]
+name = "public"
+address = "127.0.0.1:8443"
+proxy_protocol = "required"
+proxy_protocol_from = ["10.0.0.0/8", "::1"]
+[listener.tls]
+certificates = [{ certificate = "a.pem", key = "a.key" }, { certificate = "/b.pem", key = "b.key" }]
+client_auth = "required"
+client_ca = "ca.pem"
+client_crl = "crl.pem"
+[[listener]]
+name = "local"
+address = "unix:run/a.sock"
+proxy_protocol = "required"
+[[listener]]
+name = "one"
+address = "127.0.0.1:8444"
+tls = { certificate = "c.pem", key = "c.key", client_auth = "optional", client_ca = "ca.pem" }
+[upstream.mixed]
+servers = ["http://a", { url = "https://b", weight = 2 }, "unix:/run/b.sock", "https://c:8443"]
+[upstream.mixed.tls]
+ca = "ca.pem"
+server_name = "Orders.Internal"
+certificate = "d.pem"
+key = "d.key"
+dangerous_accept_any_certificate = true
+[upstream.plain]
+servers = "http://a"
+tls = { ca = "ca.pem" }
+[upstream.secure]
+servers = "https://a"
+[[route]]
+path = "/1"
+listener = "one"
+upstream = "mixed"
+access = { client_certificate = { san = ["A.Example", "spiffe://Corp"], sha256 = "DIGEST" } }
+[[route]]
+path = "/2"
+listener = "public"
+upstream = "plain"
+access = { client_certificate = "required" }
+[[route]]
+path = "/3"
+upstream = "secure"
+access = "upstream"
+"#;
+
+fn secure() -> Settings {
+    let text = SECURE.replace("DIGEST", &"AB:".repeat(32)[..95]);
+    config::parse(&text, "etc/ringwall.toml", std::iter::empty()).expect("a good configuration").settings
+}
+
+fn files(certificate: &str, key: &str) -> CertificateFiles {
+    CertificateFiles { certificate: certificate.into(), key: key.into() }
+}
+
+#[test]
+fn listeners_say_who_comes_in_and_how() {
+    let Settings { ruleset, tls, .. } = secure();
+    let of = |at: usize| {
+        let listener = &ruleset.listeners[at];
+        let from = listener.proxy_protocol.as_ref().map(|header| header.from.clone());
+        (listener.address.to_string(), from, listener.tls)
+    };
+    let networks = vec![network("10.0.0.0/8"), network("::1/128")];
+    assert_eq!(of(0), ("127.0.0.1:8443".to_owned(), Some(networks), true));
+    assert_eq!(of(1), ("unix:etc/run/a.sock".to_owned(), Some(vec![network("0.0.0.0/32")]), false));
+    assert_eq!(of(2), ("127.0.0.1:8444".to_owned(), None, true));
+    let many = ListenerTls {
+        certificates: vec![files("etc/a.pem", "etc/a.key"), files("/b.pem", "etc/b.key")],
+        client_auth: ClientAuth::Required,
+        client_ca: Some("etc/ca.pem".into()),
+        client_crl: Some("etc/crl.pem".into()),
+    };
+    let one = ListenerTls {
+        certificates: vec![files("etc/c.pem", "etc/c.key")],
+        client_auth: ClientAuth::Optional,
+        client_ca: Some("etc/ca.pem".into()),
+        client_crl: None,
+    };
+    assert_eq!(tls.listeners, [Some(many), None, Some(one)]);
+    assert_eq!(tls.ticket_keys, [PathBuf::from("etc/2.key"), PathBuf::from("/1.key")]);
+}
+
+#[test]
+fn servers_say_how_they_are_spoken_to() {
+    let Settings { ruleset, tls, .. } = secure();
+    let places: Vec<_> = ruleset.upstreams[0].servers.iter().map(|s| (s.place(), s.tls)).collect();
+    let place = |name: &str, tls| (name.to_owned(), tls);
+    let expected =
+        [place("a", false), place("b:443", true), place("unix:/run/b.sock", false), place("c:8443", true)];
+    assert_eq!(places, expected);
+    let mixed = UpstreamTls {
+        ca: Some("etc/ca.pem".into()),
+        server_name: Some("orders.internal".to_owned()),
+        certificate: Some(files("etc/d.pem", "etc/d.key")),
+        dangerous_accept_any_certificate: true,
+    };
+    // None without a server that it is for; the system's authorities where nothing is said.
+    assert_eq!(tls.upstreams, [Some(mixed), None, Some(UpstreamTls::default())]);
+}
+
+#[test]
+fn rules_say_which_certificates_they_admit() {
+    let settings = secure();
+    let access: Vec<_> = settings.ruleset.routes.routes().iter().map(|route| route.access.clone()).collect();
+    let rule = |rule| AccessRule { token: TokenRule::NotNeeded, client_certificate: Some(rule) };
+    let one_of = ClientCertificateRule::OneOf {
+        san: vec!["a.example".to_owned(), "spiffe://Corp".to_owned()],
+        sha256: vec!["ab".repeat(32)],
+    };
+    assert_eq!(access, [rule(one_of), rule(ClientCertificateRule::Required), AccessRule::UPSTREAM]);
 }
 
 #[test]

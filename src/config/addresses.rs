@@ -1,8 +1,11 @@
 //! Addresses, networks, servers and hosts as texts. Every error is the reason with what to write instead.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 
 use ipnet::IpNet;
+
+use crate::policy::ruleset::ListenAddress;
 
 /// What a server's URL says.
 #[derive(Debug, PartialEq, Eq)]
@@ -10,20 +13,25 @@ pub(super) struct ServerUrl {
     /// Name or address literal without brackets, lower case.
     pub(super) host: String,
     pub(super) port: u16,
+    /// The Unix socket to connect to in place of host and port.
+    pub(super) socket: Option<PathBuf>,
+    /// `https`.
+    pub(super) tls: bool,
     /// Host with brackets where it needs them, and the port where it is not the scheme's.
     pub(super) authority: String,
 }
 
 const HTTP_PORT: u16 = 80;
+const HTTPS_PORT: u16 = 443;
+/// What a `sockaddr_un` holds beside the final zero.
+const SOCKET_PATH_BYTES_MAX: usize = 107;
 const NAME_BYTES_MAX: usize = 253;
 const LABEL_BYTES_MAX: usize = 63;
 
 /// `127.0.0.1:8443` or `[::1]:8443`.
 pub(super) fn parse_socket_address(text: &str) -> Result<SocketAddr, String> {
     if text.starts_with("unix:") {
-        return Err(
-            "Unix sockets are not supported by this version; write an IP address and a port".to_owned()
-        );
+        return Err("only a data listener may have a Unix socket; write an IP address and a port".to_owned());
     }
     text.parse().map_err(|_| {
         if let Ok(address) = text.parse::<IpAddr>() {
@@ -35,6 +43,17 @@ pub(super) fn parse_socket_address(text: &str) -> Result<SocketAddr, String> {
                 .to_owned()
         }
     })
+}
+
+/// An address as [`parse_socket_address`] reads it, or `unix:` and a path, which `locate` puts in its place.
+pub(super) fn parse_listen_address(
+    text: &str,
+    locate: impl FnOnce(&str) -> PathBuf,
+) -> Result<ListenAddress, String> {
+    match text.strip_prefix("unix:") {
+        Some(path) => parse_socket_path(path, locate).map(ListenAddress::Unix),
+        None => parse_socket_address(text).map(ListenAddress::Tcp),
+    }
 }
 
 /// `10.0.0.0/8`, or one address.
@@ -57,13 +76,24 @@ pub(super) fn parse_network(text: &str) -> Result<IpNet, String> {
     Ok(network)
 }
 
-/// `http://host:port`.
-pub(super) fn parse_server_url(text: &str) -> Result<ServerUrl, String> {
-    if text.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
-        return Err("https:// is not supported by this version; write http://".to_owned());
+/// `http://host:port`, `https://host:port`, or `unix:` and a path, which `locate` puts in its place.
+pub(super) fn parse_server_url(
+    text: &str,
+    locate: impl FnOnce(&str) -> PathBuf,
+) -> Result<ServerUrl, String> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        let socket = Some(parse_socket_path(path, locate)?);
+        let host = "localhost".to_owned();
+        return Ok(ServerUrl { authority: host.clone(), host, port: HTTP_PORT, socket, tls: false });
     }
-    let Some(rest) = text.get(..7).filter(|s| s.eq_ignore_ascii_case("http://")).and(text.get(7..)) else {
-        return Err("write a URL such as \"http://10.0.0.1:8080\"".to_owned());
+    let after = |scheme: &str| {
+        let (own, rest) = text.split_at_checked(scheme.len())?;
+        own.eq_ignore_ascii_case(scheme).then_some(rest)
+    };
+    let (rest, tls) = match (after("http://"), after("https://")) {
+        (Some(rest), _) => (rest, false),
+        (None, Some(rest)) => (rest, true),
+        (None, None) => return Err("write a URL such as \"http://10.0.0.1:8080\"".to_owned()),
     };
     let authority = rest.strip_suffix('/').unwrap_or(rest);
     if authority.contains(['/', '?', '#']) {
@@ -73,13 +103,14 @@ pub(super) fn parse_server_url(text: &str) -> Result<ServerUrl, String> {
         return Err("a server has no user name or password; leave it out".to_owned());
     }
     let (host, port) = parse_authority(authority)?;
-    let port = port.unwrap_or(HTTP_PORT);
+    let of_scheme = if tls { HTTPS_PORT } else { HTTP_PORT };
+    let port = port.unwrap_or(of_scheme);
     if port == 0 {
         return Err("port 0 cannot be connected to".to_owned());
     }
     let shown = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-    let authority = if port == HTTP_PORT { shown } else { format!("{shown}:{port}") };
-    Ok(ServerUrl { host, port, authority })
+    let authority = if port == of_scheme { shown } else { format!("{shown}:{port}") };
+    Ok(ServerUrl { host, port, socket: None, tls, authority })
 }
 
 /// A host and an optional port, as `Host` has them.
@@ -103,6 +134,23 @@ pub(super) fn parse_authority(text: &str) -> Result<(String, Option<u16>), Strin
         }
     };
     Ok((host, port.map(parse_port).transpose()?))
+}
+
+fn parse_socket_path(text: &str, locate: impl FnOnce(&str) -> PathBuf) -> Result<PathBuf, String> {
+    if text.is_empty() {
+        return Err("the path of the socket is missing, as in \"unix:/run/ringwall.sock\"".to_owned());
+    }
+    if text.contains('\0') {
+        return Err("a path has no zero byte".to_owned());
+    }
+    let path = locate(text);
+    let bytes = path.as_os_str().len();
+    if bytes > SOCKET_PATH_BYTES_MAX {
+        return Err(format!(
+            "the path of a socket has at most {SOCKET_PATH_BYTES_MAX} bytes, this one {bytes}; choose a shorter one"
+        ));
+    }
+    Ok(path)
 }
 
 fn parse_port(text: &str) -> Result<u16, String> {
@@ -145,17 +193,21 @@ fn parse_name(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
     fn servers_are_urls_without_a_path() {
         let check = |text: &str, expected: Result<(&str, u16, &str), &str>| match (
-            parse_server_url(text),
+            parse_server_url(text, |path| Path::new("/etc").join(path)),
             expected,
         ) {
             (Ok(found), Ok((host, port, authority))) => {
-                let expected = ServerUrl { host: host.into(), port, authority: authority.into() };
-                assert_eq!(found, expected, "{text}");
+                assert_eq!(
+                    (found.host.as_str(), found.port, found.authority.as_str()),
+                    (host, port, authority)
+                );
             }
             (Err(found), Err(part)) => assert!(found.contains(part), "{text}: {found}"),
             (found, expected) => panic!("{text}: {found:?}, not {expected:?}"),
@@ -165,7 +217,18 @@ mod tests {
         check("http://a_b.c:80", Ok(("a_b.c", 80, "a_b.c")));
         check("http://[2001:DB8::1]:81", Ok(("2001:db8::1", 81, "[2001:db8::1]:81")));
         check("http://[::1]", Ok(("::1", 80, "[::1]")));
-        check("https://a", Err("not supported by this version"));
+        check("https://a", Ok(("a", 443, "a")));
+        check("HTTPS://a:80", Ok(("a", 80, "a:80")));
+        check("https://[::1]:8443/", Ok(("::1", 8443, "[::1]:8443")));
+        check("http://a:443", Ok(("a", 443, "a:443")));
+        check("unix:/run/a.sock", Ok(("localhost", 80, "localhost")));
+        check("unix:", Err("the path of the socket is missing"));
+        check("unix:a\0b", Err("no zero byte"));
+        check(&format!("unix:{}", "a".repeat(102)), Ok(("localhost", 80, "localhost")));
+        check(&format!("unix:{}", "a".repeat(103)), Err("at most 107 bytes, this one 108"));
+        check("https:/a", Err("write a URL"));
+        check("ftp://a", Err("write a URL"));
+        check("é", Err("write a URL"));
         check("10.0.0.1:80", Err("write a URL"));
         check("http://", Err("the host is missing"));
         check("http://a:0", Err("port 0"));
@@ -187,6 +250,18 @@ mod tests {
         check("http://-a", Err("no host name"));
         check("http://a b", Err("no host name"));
         check("http://é", Err("no host name"));
+    }
+
+    #[test]
+    fn a_server_tells_how_it_is_spoken_to() {
+        let check = |text: &str, tls: bool, socket: Option<&str>| {
+            let found = parse_server_url(text, |path| Path::new("/etc").join(path)).expect(text);
+            assert_eq!((found.tls, found.socket), (tls, socket.map(PathBuf::from)), "{text}");
+        };
+        check("http://a", false, None);
+        check("https://a", true, None);
+        check("unix:/run/a.sock", false, Some("/run/a.sock"));
+        check("unix:a.sock", false, Some("/etc/a.sock"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod document;
 mod environment;
 mod http_text;
 mod include;
+mod listeners;
 mod node;
 mod process;
 mod reader;
@@ -18,6 +19,7 @@ mod report;
 mod review;
 mod routes;
 mod schema;
+mod tls;
 mod units;
 mod upstreams;
 
@@ -31,6 +33,7 @@ pub use self::report::{ConfigError, Place, Warning};
 use self::routes::Names;
 pub use self::schema::TABLES;
 use crate::control::settings::Settings;
+use crate::net::tls::settings::{ClientAuth, ListenerTls, TlsSettings};
 use crate::policy::route_table::RouteTable;
 use crate::policy::ruleset::Ruleset;
 
@@ -104,10 +107,17 @@ fn settings(tree: &Table, start: &Place, report: &Report) -> Option<Settings> {
         field.object("there is no file here whose directory it could start from; remove it");
     }
     let allowed = cpu_list::allowed_cpus().map_err(|reason| root.error("workers.cpus", reason)).ok()?;
-    let listeners = process::listeners(&root);
+    let listeners = listeners::listeners(&root);
     let upstreams = upstreams::upstreams(&root);
+    let tls = TlsSettings {
+        listeners: listeners.iter().map(|(_, section)| tls::of_listener(section)).collect(),
+        upstreams: upstreams.iter().map(|(upstream, section)| tls::of_upstream(upstream, section)).collect(),
+        ticket_keys: tls::ticket_keys(&root),
+    };
+    let client_auth = |tls: &Option<ListenerTls>| tls.as_ref().map_or(ClientAuth::Off, |tls| tls.client_auth);
     let names = Names {
-        listeners: listeners.iter().map(|listener| listener.name.as_str()).collect(),
+        listeners: listeners.iter().map(|(listener, _)| listener.name.as_str()).collect(),
+        client_auth: tls.listeners.iter().map(client_auth).collect(),
         upstreams: upstreams.iter().map(|(upstream, _)| upstream.name.as_str()).collect(),
     };
     let routes = routes::routes(&root, &names);
@@ -115,6 +125,7 @@ fn settings(tree: &Table, start: &Place, report: &Report) -> Option<Settings> {
     review::unused_upstreams(&upstreams, &routes);
     let (routes, sections): (Vec<_>, Vec<_>) = routes.into_iter().unzip();
     let table = RouteTable::new(routes);
+    let listeners: Vec<_> = listeners.into_iter().map(|(listener, _)| listener).collect();
     let (admin, log) = (process::admin(&root, &listeners), process::log(&root));
     let (workers, timeouts) = (process::workers(&root, &allowed), process::timeouts(&root));
     let (limits, forwarding) = (process::limits(&root), process::forwarding(&root));
@@ -125,5 +136,5 @@ fn settings(tree: &Table, start: &Place, report: &Report) -> Option<Settings> {
     let upstreams = upstreams.into_iter().map(|(upstream, _)| upstream).collect();
     let ruleset =
         Ruleset { generation: 0, listeners, upstreams, routes: table, timeouts, limits, forwarding };
-    Some(Settings { ruleset, workers, admin, log })
+    Some(Settings { ruleset, workers, admin, log, tls })
 }

@@ -1,17 +1,15 @@
-//! Readers of what concerns the whole process: workers, listeners, admin, log, time limits, sizes, forwarding.
+//! Readers of what concerns the whole process: workers, admin, log, time limits, sizes, forwarding.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::addresses::{parse_network, parse_socket_address};
 use super::cpu_list::worker_cpus;
 use super::reader::{Field, Section, nearest};
-use super::report::Place;
 use super::schema;
 use crate::control::settings::{AccessLog, LogFormat, LogSettings, WorkerSettings};
 use crate::limits;
-use crate::policy::ruleset::{Forwarding, Limits, Listener, Timeouts};
+use crate::policy::ruleset::{Forwarding, Limits, ListenAddress, Listener, Timeouts};
 
 /// Longest name of a listener or an upstream: it stands in every log line and metric.
 const NAME_BYTES_MAX: usize = 64;
@@ -25,38 +23,6 @@ pub(super) fn workers(root: &Section<'_>, allowed: &[usize]) -> WorkerSettings {
     }
 }
 
-/// The listeners in file order. A faulty one is there too, with a stand-in, so that routes may name it.
-pub(super) fn listeners(root: &Section<'_>) -> Vec<Listener> {
-    let none = "no listener; write for example [[listener]] with `name` and `address`";
-    let sections = root.some_sections("listener", schema::LISTENER, none);
-    if sections.len() > limits::LISTENERS {
-        root.error("listener", format!("more than {} listeners; remove some", limits::LISTENERS));
-    }
-    let mut listeners: Vec<Listener> = Vec::new();
-    for section in &sections {
-        let name = section.require("name", "name = \"public\"");
-        let address = section.require("address", "address = \"0.0.0.0:8443\"");
-        let parsed_name = name.as_ref().and_then(|name| name.parsed("a name", parse_name));
-        let parsed_address =
-            address.as_ref().and_then(|field| field.parsed(SOCKET_ADDRESS, parse_socket_address));
-        if let (Some(field), Some(name)) = (&name, &parsed_name)
-            && listeners.iter().any(|other| other.name == *name)
-        {
-            field.fault("another listener has this name; give each its own");
-        }
-        if let (Some(field), Some(address)) = (&address, parsed_address)
-            && let Some(other) =
-                listeners.iter().find(|other| address.port() != 0 && other.address == address)
-        {
-            field.fault(format!("listener `{}` has this address; give each its own", other.name));
-        }
-        // The stand-in of a faulty address has port 0, which equals no other.
-        let address = parsed_address.unwrap_or(SocketAddr::new(IpAddr::from([0, 0, 0, 0]), 0));
-        listeners.push(Listener { name: parsed_name.unwrap_or_default(), address });
-    }
-    listeners
-}
-
 /// Where the admin server listens: never where a data listener does.
 pub(super) fn admin(root: &Section<'_>, listeners: &[Listener]) -> Option<SocketAddr> {
     let Some(field) = root.section("admin", schema::ADMIN).get("address") else {
@@ -64,8 +30,8 @@ pub(super) fn admin(root: &Section<'_>, listeners: &[Listener]) -> Option<Socket
         return None;
     };
     let address = field.parsed(SOCKET_ADDRESS, parse_socket_address)?;
-    if let Some(listener) = listeners.iter().find(|listener| overlap(listener.address, address)) {
-        let (name, taken) = (&listener.name, listener.address);
+    if let Some(listener) = listeners.iter().find(|listener| takes(&listener.address, address)) {
+        let (name, taken) = (&listener.name, &listener.address);
         field.fault(format!("listener `{name}` takes {taken}; give the admin server a port of its own"));
     }
     Some(address)
@@ -87,6 +53,7 @@ pub(super) fn timeouts(root: &Section<'_>) -> Timeouts {
         header: read("header", limits::TIMEOUT_HEADER),
         body: read("body", limits::TIMEOUT_BODY),
         idle: read("idle", limits::TIMEOUT_IDLE),
+        handshake: read("handshake", limits::TIMEOUT_HANDSHAKE),
         connect: read("connect", limits::TIMEOUT_CONNECT),
         response: read("response", limits::TIMEOUT_RESPONSE),
         drain: read("drain", limits::TIMEOUT_DRAIN),
@@ -113,12 +80,14 @@ pub(super) fn limits(root: &Section<'_>) -> Limits {
         }
         None => limits::REQUEST_LINE_BYTES.min(header_bytes),
     };
+    let connections = count("connections", limits::CONNECTIONS_MAX, limits::CONNECTIONS);
     Limits {
         request_line,
         header_bytes,
         header_count: count("header_count", limits::HEADER_COUNT_MAX, limits::HEADER_COUNT),
         body_bytes: section.size("body_bytes", 0..=limits::BODY_BYTES_MAX, limits::BODY_BYTES),
-        connections: count("connections", limits::CONNECTIONS_MAX, limits::CONNECTIONS),
+        connections,
+        connections_per_address: count("connections_per_address", limits::CONNECTIONS_MAX, connections),
     }
 }
 
@@ -163,17 +132,14 @@ fn access_log(field: &Field<'_>) -> Option<AccessLog> {
                 field.fault(format!("did you mean \"{near}\"? For a file of this name write \"./{text}\""));
                 return None;
             }
-            Some(AccessLog::File(beside(field.place(), text)))
+            Some(AccessLog::File(field.place().beside(text)))
         }
     }
 }
 
-/// A path as its file means it: relative to that file. One from a variable is relative to where the process began.
-fn beside(place: &Place, path: &str) -> PathBuf {
-    match place {
-        Place::File { file, .. } => Path::new(file.as_ref()).parent().unwrap_or(Path::new("")).join(path),
-        Place::Variable(_) => PathBuf::from(path),
-    }
+/// Whether a data listener leaves no room for the admin server at `address`.
+fn takes(listener: &ListenAddress, address: SocketAddr) -> bool {
+    matches!(listener, ListenAddress::Tcp(own) if overlap(*own, address))
 }
 
 /// Whether both cannot be bound, or a client of one could reach the other.

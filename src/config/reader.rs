@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::document::{join, parse_integer};
@@ -141,6 +142,11 @@ impl<'t> Section<'t> {
         self.get(key).and_then(|field| field.count(range)).unwrap_or(default)
     }
 
+    /// How messages call the table.
+    pub(super) fn title(&self) -> &str {
+        &self.title
+    }
+
     /// How messages call `key` here.
     pub(super) fn label(&self, key: &str) -> String {
         if self.title.is_empty() { format!("`{key}`") } else { format!("`{key}` in {}", self.title) }
@@ -221,6 +227,15 @@ impl<'t> Field<'t> {
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
         parse(self.text(expected)?).map_err(|reason| self.fault(reason)).ok()
+    }
+
+    /// The path of a file, as it was meant where it stands. An empty one would be a directory.
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        let parse = |text: &str| match text {
+            "" => Err("it is empty; write the path of a file"),
+            text => Ok(self.place().beside(text)),
+        };
+        self.parsed("the path of a file", parse)
     }
 
     /// One of the texts in `choices`.

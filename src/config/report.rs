@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where a setting was written.
@@ -31,6 +32,15 @@ impl Place {
     /// Whether an environment variable said it.
     pub(super) fn is_variable(&self) -> bool {
         matches!(self, Self::Variable(_))
+    }
+
+    /// A path as it was meant here: relative to the file that names it. One from a variable is relative to where the
+    /// process began.
+    pub(super) fn beside(&self, path: &str) -> PathBuf {
+        match self {
+            Self::File { file, .. } => Path::new(file.as_ref()).parent().unwrap_or(Path::new("")).join(path),
+            Self::Variable(_) => PathBuf::from(path),
+        }
     }
 
     fn order(&self) -> (bool, &str, usize, usize) {

@@ -7,7 +7,7 @@ use crate::policy::ruleset::{Upstream, UpstreamId};
 
 /// Warns of routes that everybody may use.
 pub(super) fn open_routes(routes: &[(Route, Section<'_>)]) {
-    for (route, section) in routes.iter().filter(|(route, _)| route.access == AccessRule::Open) {
+    for (route, section) in routes.iter().filter(|(route, _)| route.access == AccessRule::OPEN) {
         if let Some(field) = section.get("access") {
             field.warn(format!("route `{}` is open: everybody may use it", route.name));
         }

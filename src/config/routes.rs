@@ -8,8 +8,10 @@ use super::http_text::{
 use super::process::{network, timeout_range};
 use super::reader::{Field, Section, nearest};
 use super::schema;
+use super::tls::{parse_alternative_name, parse_digest};
 use crate::limits;
-use crate::policy::access_rule::AccessRule;
+use crate::net::tls::settings::ClientAuth;
+use crate::policy::access_rule::{AccessRule, ClientCertificateRule, TokenRule};
 use crate::policy::path_rules::{HostPattern, PathPattern};
 use crate::policy::route_table::{Endpoints, FixedAnswer, Route, RouteKind, RouteTarget, UpstreamHost};
 use crate::policy::ruleset::{ListenerId, UpstreamId};
@@ -17,6 +19,8 @@ use crate::policy::ruleset::{ListenerId, UpstreamId};
 /// What routes may refer to, in the order of the ids.
 pub(super) struct Names<'n> {
     pub(super) listeners: Vec<&'n str>,
+    /// Whether they ask clients for a certificate.
+    pub(super) client_auth: Vec<ClientAuth>,
     pub(super) upstreams: Vec<&'n str>,
 }
 
@@ -81,6 +85,9 @@ fn route(section: &Section<'_>, names: &Names<'_>) -> Option<Route> {
     };
     let hosts: Vec<_> = route.hosts.iter().map(ToString::to_string).collect();
     route.name = format!("{}{}", hosts.join(","), route.path);
+    if route.access.client_certificate.is_some() {
+        certificates_are_asked_for(section, &route.listeners, names);
+    }
     Some(route)
 }
 
@@ -154,22 +161,71 @@ fn fixed_answer(section: &Section<'_>) -> Option<FixedAnswer> {
 
 fn access(section: &Section<'_>) -> Option<AccessRule> {
     let field = section.require("access", "access = \"upstream\"")?;
-    // A table is a rule in place; all of them judge tokens.
-    let text = if field.is_table() { "" } else { field.text("the name of a rule")? };
-    match text {
-        "open" => Some(AccessRule::Open),
+    if field.is_table() {
+        return rule(&section.table("access", schema::ROUTE_ACCESS)?);
+    }
+    match field.text("\"open\", \"upstream\" or a rule such as { client_certificate = \"required\" }")? {
+        "open" => Some(AccessRule::OPEN),
         "upstream" => {
             if section.get("answer").is_some() {
                 field.fault("an answer has no server behind it that could judge; write \"open\"");
             }
-            Some(AccessRule::Upstream)
+            Some(AccessRule::UPSTREAM)
         }
         _ => {
             field.fault(
-                "the rules of this version are \"open\" (everybody) and \"upstream\" (the server behind judges the token)",
+                "the rules of this version are \"open\" (everybody), \"upstream\" (the server behind judges the token) \
+                 and { client_certificate = ... }",
             );
             None
         }
+    }
+}
+
+/// A rule in place.
+fn rule(section: &Section<'_>) -> Option<AccessRule> {
+    let example = "client_certificate = \"required\"";
+    let client_certificate =
+        Some(client_certificate(section, &section.require("client_certificate", example)?)?);
+    Some(AccessRule { token: TokenRule::NotNeeded, client_certificate })
+}
+
+fn client_certificate(section: &Section<'_>, field: &Field<'_>) -> Option<ClientCertificateRule> {
+    if !field.is_table() {
+        return field.choice(&[("required", ())]).map(|()| ClientCertificateRule::Required);
+    }
+    let section = section.table("client_certificate", schema::CLIENT_CERTIFICATE)?;
+    if section.get("san").is_none() && section.get("sha256").is_none() {
+        section
+            .error("", "it says which certificates with `san`, `sha256` or both; for any write \"required\"");
+    }
+    Some(ClientCertificateRule::OneOf {
+        san: some_of(&section, "san", "any name", |field| {
+            field.parsed("a subject alternative name or a list of them", parse_alternative_name)
+        }),
+        sha256: some_of(&section, "sha256", "any certificate", |field| {
+            field.parsed("a SHA-256 digest or a list of them", parse_digest)
+        }),
+    })
+}
+
+/// A rule about certificates where clients are asked for none admits nobody.
+fn certificates_are_asked_for(section: &Section<'_>, listeners: &[ListenerId], names: &Names<'_>) {
+    let Some(field) = section.get("access") else { return };
+    let all = names.listeners.iter().zip(&names.client_auth).enumerate();
+    let own = all.filter(|(at, _)| {
+        listeners.is_empty() || listeners.iter().any(|listener| usize::from(listener.0) == *at)
+    });
+    let (without, with): (Vec<_>, Vec<_>) = own.partition(|(_, (_, asks))| **asks == ClientAuth::Off);
+    if with.is_empty() && !without.is_empty() {
+        field.object(
+            "no listener of this route asks clients for a certificate, so that nobody is admitted; set `client_auth` \
+             in [listener.tls]",
+        );
+        return;
+    }
+    for (_, (name, _)) in without {
+        field.warn(format!("listener `{name}` asks clients for no certificate: nobody is admitted there"));
     }
 }
 

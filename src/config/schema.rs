@@ -11,18 +11,25 @@ pub(super) const ROOT: &[&str] = &[
     "log",
     "route",
     "timeouts",
+    "tls",
     "upstream",
     "workers",
 ];
 pub(super) const WORKERS: &[&str] = &["busy_poll", "cpus"];
-pub(super) const LISTENER: &[&str] = &["address", "name"];
+pub(super) const LISTENER: &[&str] = &["address", "name", "proxy_protocol", "proxy_protocol_from", "tls"];
+pub(super) const LISTENER_TLS: &[&str] =
+    &["certificate", "certificates", "client_auth", "client_ca", "client_crl", "key"];
+pub(super) const CERTIFICATE: &[&str] = &["certificate", "key"];
+pub(super) const TLS: &[&str] = &["ticket_keys"];
 pub(super) const ADMIN: &[&str] = &["address"];
-pub(super) const TIMEOUTS: &[&str] = &["body", "connect", "drain", "header", "idle", "response"];
+pub(super) const TIMEOUTS: &[&str] = &["body", "connect", "drain", "handshake", "header", "idle", "response"];
 pub(super) const LIMITS: &[&str] =
-    &["body_bytes", "connections", "header_bytes", "header_count", "request_line"];
+    &["body_bytes", "connections", "connections_per_address", "header_bytes", "header_count", "request_line"];
 pub(super) const LOG: &[&str] = &["access", "format"];
 pub(super) const FORWARDING: &[&str] = &["trusted"];
-pub(super) const UPSTREAM: &[&str] = &["balance", "health", "pool", "servers"];
+pub(super) const UPSTREAM: &[&str] = &["balance", "health", "pool", "servers", "tls"];
+pub(super) const UPSTREAM_TLS: &[&str] =
+    &["ca", "certificate", "dangerous_accept_any_certificate", "key", "server_name"];
 pub(super) const SERVER: &[&str] = &["url", "weight"];
 pub(super) const HEALTH: &[&str] = &["healthy", "interval", "path", "unhealthy"];
 pub(super) const POOL: &[&str] = &["age", "idle", "idle_timeout"];
@@ -46,6 +53,8 @@ pub(super) const ROUTE: &[&str] = &[
     "upstream",
     "upstream_host",
 ];
+pub(super) const ROUTE_ACCESS: &[&str] = &["client_certificate"];
+pub(super) const CLIENT_CERTIFICATE: &[&str] = &["san", "sha256"];
 pub(super) const ANSWER: &[&str] = &["location", "status"];
 pub(super) const ENDPOINTS: &[&str] = &["allow", "deny"];
 pub(super) const ROUTE_TIMEOUTS: &[&str] = &["body", "connect", "response"];
@@ -56,6 +65,9 @@ pub const TABLES: &[(&str, &[&str])] = &[
     ("", ROOT),
     ("workers", WORKERS),
     ("listener", LISTENER),
+    ("listener.tls", LISTENER_TLS),
+    ("listener.tls.certificates", CERTIFICATE),
+    ("tls", TLS),
     ("admin", ADMIN),
     ("timeouts", TIMEOUTS),
     ("limits", LIMITS),
@@ -65,7 +77,10 @@ pub const TABLES: &[(&str, &[&str])] = &[
     ("upstream.servers", SERVER),
     ("upstream.health", HEALTH),
     ("upstream.pool", POOL),
+    ("upstream.tls", UPSTREAM_TLS),
     ("route", ROUTE),
+    ("route.access", ROUTE_ACCESS),
+    ("route.access.client_certificate", CLIENT_CERTIFICATE),
     ("route.answer", ANSWER),
     ("route.endpoints", ENDPOINTS),
     ("route.timeouts", ROUTE_TIMEOUTS),

@@ -59,8 +59,11 @@ fn servers(section: &Section<'_>) -> Vec<Server> {
     let mut servers: Vec<Server> = Vec::new();
     for field in fields {
         let Some(server) = server(&field) else { continue };
-        if servers.iter().any(|other| other.host == server.host && other.port == server.port) {
-            field.object(format!("{} is named twice; give it a `weight` instead", server.authority));
+        let is_same = |other: &Server| {
+            (&other.host, other.port, &other.socket) == (&server.host, server.port, &server.socket)
+        };
+        if servers.iter().any(is_same) {
+            field.object(format!("{} is named twice; give it a `weight` instead", server.place()));
         }
         servers.push(server);
     }
@@ -68,15 +71,25 @@ fn servers(section: &Section<'_>) -> Vec<Server> {
 }
 
 fn server(field: &Field<'_>) -> Option<Server> {
+    let parse = |field: &Field<'_>, expected| {
+        field.parsed(expected, |text| parse_server_url(text, |path| field.place().beside(path)))
+    };
     let (url, weight) = if field.is_table() {
         let section = field.inner_section(schema::SERVER)?;
         let weight = section.count("weight", 1..=u64::from(limits::WEIGHT_MAX), 1);
-        (section.require("url", "url = \"http://10.0.0.1:8080\"")?.parsed("a URL", parse_server_url)?, weight)
+        (parse(&section.require("url", "url = \"http://10.0.0.1:8080\"")?, "a URL")?, weight)
     } else {
-        (field.parsed(URL, parse_server_url)?, 1)
+        (parse(field, URL)?, 1)
     };
     // The range of `weight` fits.
-    Some(Server { host: url.host, port: url.port, weight: weight as u32, authority: url.authority })
+    Some(Server {
+        host: url.host,
+        port: url.port,
+        socket: url.socket,
+        tls: url.tls,
+        weight: weight as u32,
+        authority: url.authority,
+    })
 }
 
 fn parse_balance(text: &str) -> Result<Balance, String> {

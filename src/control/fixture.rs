@@ -1,11 +1,13 @@
 //! Settings for the tests of this layer.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::settings::{AccessLog, LogFormat, LogSettings, Settings, WorkerSettings};
 use super::status::{ReloadStatus, ServerStatus, Status, UpstreamStatus, WorkerStatus};
 use crate::limits;
+use crate::net::tls::TlsSettings;
 use crate::policy::route_table::RouteTable;
 use crate::policy::ruleset::{
     Balance, Forwarding, HealthCheck, Limits, Listener, PoolLimits, Ruleset, Server, Timeouts, Upstream,
@@ -20,6 +22,7 @@ pub(crate) fn settings() -> Settings {
         workers: WorkerSettings { cpus: vec![0], busy_poll: Duration::ZERO },
         admin: None,
         log: LogSettings { access: AccessLog::Off, format: LogFormat::Json },
+        tls: TlsSettings::default(),
     }
 }
 
@@ -27,13 +30,14 @@ pub(crate) fn settings() -> Settings {
 pub(crate) fn ruleset() -> Ruleset {
     Ruleset {
         generation: 1,
-        listeners: vec![Listener { name: "public".into(), address: ([127, 0, 0, 1], 80).into() }],
+        listeners: vec![listener()],
         upstreams: vec![upstream("orders", &["192.0.2.1", "192.0.2.2"])],
         routes: RouteTable::default(),
         timeouts: Timeouts {
             header: limits::TIMEOUT_HEADER,
             body: limits::TIMEOUT_BODY,
             idle: limits::TIMEOUT_IDLE,
+            handshake: limits::TIMEOUT_HANDSHAKE,
             connect: limits::TIMEOUT_CONNECT,
             response: limits::TIMEOUT_RESPONSE,
             drain: limits::TIMEOUT_DRAIN,
@@ -44,9 +48,15 @@ pub(crate) fn ruleset() -> Ruleset {
             header_count: limits::HEADER_COUNT,
             body_bytes: limits::BODY_BYTES,
             connections: limits::CONNECTIONS,
+            connections_per_address: limits::CONNECTIONS,
         },
         forwarding: Forwarding::default(),
     }
+}
+
+fn listener() -> Listener {
+    let address = SocketAddr::from(([127, 0, 0, 1], 80)).into();
+    Listener { name: "public".into(), address, proxy_protocol: None, tls: false }
 }
 
 /// An upstream with servers at port 8080 and no health check.
@@ -54,6 +64,8 @@ pub(crate) fn upstream(name: &str, hosts: &[&str]) -> Upstream {
     let server = |host: &&str| Server {
         host: (*host).into(),
         port: 8080,
+        socket: None,
+        tls: false,
         weight: 1,
         authority: format!("{host}:8080"),
     };
@@ -77,12 +89,8 @@ pub(crate) fn health_check() -> HealthCheck {
 
 /// Two workers, one upstream with one good, one unresolved server.
 pub(crate) fn status() -> Status {
-    let server = |authority: &str, addresses, probe| ServerStatus {
-        authority: authority.into(),
-        addresses,
-        probe,
-        failure: None,
-    };
+    let server =
+        |place: &str, addresses, probe| ServerStatus { place: place.into(), addresses, probe, failure: None };
     let worker = |cpu, state| WorkerStatus { cpu, state, restarts: cpu as u64, metrics: Arc::default() };
     Status {
         started: Monotonic(1_000_000_000),
@@ -99,7 +107,7 @@ pub(crate) fn status() -> Status {
                 server("gone.example", Vec::new(), Probe::Unknown),
             ],
         }]),
-        listeners: Arc::new([Listener { name: "public".into(), address: ([127, 0, 0, 1], 80).into() }]),
+        listeners: Arc::new([listener()]),
         log_failures: Arc::default(),
     }
 }

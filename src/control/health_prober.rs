@@ -4,6 +4,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use super::published::Published;
 use crate::limits;
 use crate::net::clock;
 use crate::net::recurring::{FirstTurn, Recurring};
+use crate::net::unix_socket;
 use crate::protocol::moment::Monotonic;
 
 /// One server to check, again and again.
@@ -22,6 +24,8 @@ pub struct ProbeTarget {
     pub upstream: usize,
     /// Position of the server in its upstream.
     pub server: usize,
+    /// The server's Unix socket, asked in place of addresses.
+    pub socket: Option<PathBuf>,
     /// What goes into `Host`.
     pub authority: String,
     /// Target, origin form.
@@ -89,7 +93,10 @@ impl HealthProber {
 /// Makes one check.
 pub fn probe(target: &ProbeTarget) -> Result<(), ProbeFault> {
     let deadline = clock::monotonic().after(target.time_limit);
-    let mut stream = connect(&target.addresses.read(), deadline)?;
+    let mut stream = match &target.socket {
+        Some(path) => unix_socket::connect(path)?,
+        None => connect(&target.addresses.read(), deadline)?,
+    };
     stream.set_write_timeout(Some(left_until(deadline)?))?;
     stream.write_all(&request(target))?;
     let mut head = vec![0; limits::PROBE_HEAD_BYTES];

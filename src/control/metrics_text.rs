@@ -119,7 +119,7 @@ impl Text {
         self.head(name, "gauge", "1 when the server has an address and its health checks do not fail.");
         for upstream in status.upstreams.iter() {
             for server in &upstream.servers {
-                let (group, place) = (escaped(&upstream.name), escaped(&server.authority));
+                let (group, place) = (escaped(&upstream.name), escaped(&server.place));
                 let labels = format!("upstream=\"{group}\",server=\"{place}\"");
                 self.sample(name, &labels, u8::from(server.is_up()));
             }

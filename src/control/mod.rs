@@ -10,6 +10,7 @@ pub mod access_log;
 pub mod admin_server;
 pub mod event;
 pub mod health_prober;
+pub mod identity_files;
 pub mod journal;
 pub mod metrics_text;
 pub mod process;

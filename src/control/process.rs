@@ -15,20 +15,22 @@ use super::access_log::LogWriter;
 use super::admin_server::AdminServer;
 use super::event::Event;
 use super::health_prober::HealthProber;
+use super::identity_files::IdentityFiles;
 use super::journal;
 use super::published::Published;
 use super::reload::Fixed;
 use super::run_fault::RunFault;
 use super::settings::{Loaded, SettingsSource};
 use super::status::{self, Status, WorkerStatus};
-use super::supervisor::{Supervisor, WorkerFn};
+use super::supervisor::{InForce, Supervisor, WorkerFn};
 use super::upstream_watch::{Change, UpstreamWatch};
 use crate::limits;
 use crate::net::clock;
 use crate::net::resolver::{self, Resolved, Resolver};
 use crate::net::signals::Signal;
-use crate::policy::ruleset::Ruleset;
-use crate::policy::upstream_health::UpstreamView;
+use crate::net::tls::Identities;
+use crate::net::unix_socket::UnixSocket;
+use crate::policy::ruleset::{ListenAddress, Listener, Ruleset};
 use crate::protocol::moment::Monotonic;
 use crate::worker::core_loop::WorkerFault;
 
@@ -44,6 +46,7 @@ pub struct Process {
     pending: Option<Pending>,
     /// Generations given out so far.
     generations: u64,
+    tls: IdentityFiles,
     resolver: Resolver,
     prober: HealthProber,
     log: Option<LogWriter>,
@@ -67,6 +70,7 @@ enum Stage {
 
 struct Force {
     rules: Arc<Ruleset>,
+    identities: Arc<Identities>,
     watch: UpstreamWatch,
     supervisor: Supervisor,
     /// When the workers were last given a view of the servers.
@@ -77,6 +81,7 @@ struct Force {
 
 struct Pending {
     rules: Arc<Ruleset>,
+    identities: Arc<Identities>,
     watch: UpstreamWatch,
     until: Monotonic,
 }
@@ -119,6 +124,7 @@ impl Process {
             force: None,
             pending: None,
             generations: 0,
+            tls: IdentityFiles::new().map_err(|fault| RunFault::Configuration(vec![fault.to_string()]))?,
             resolver: Resolver::new(resolver::look_up, move |result| {
                 drop(resolved.send(Event::Resolved(result)))
             }),
@@ -130,9 +136,10 @@ impl Process {
             events,
             sender,
         };
+        let identities = new.tls.load(settings.tls).map_err(RunFault::Configuration)?;
         let mut rules = settings.ruleset;
         rules.generation = 1;
-        new.prepare(rules, started);
+        new.prepare(rules, identities, started);
         Ok(new)
     }
 
@@ -196,7 +203,7 @@ impl Process {
         let pending = self.pending.as_ref().map(|pending| pending.until);
         let restart = self.force.as_ref().and_then(|force| force.supervisor.next_start());
         let view = self.force.as_ref().and_then(|force| force.view_due);
-        [stage, pending, restart, view].into_iter().flatten().min()
+        [stage, pending, restart, view, self.tls.next_look()].into_iter().flatten().min()
     }
 
     fn on_time(&mut self, now: Monotonic) -> Result<(), RunFault> {
@@ -209,6 +216,7 @@ impl Process {
                 self.give_view(now);
             }
         }
+        self.look_at_identities(now);
         match self.stage {
             Stage::Starting { until } if until <= now => Err(RunFault::NotReady),
             Stage::Draining { until } if until <= now => {
@@ -306,26 +314,49 @@ impl Process {
     fn try_reload(&mut self, now: Monotonic) -> Result<(), Vec<String>> {
         let Loaded { settings, warnings } = self.source.load()?;
         warnings.iter().for_each(journal::warn);
+        let tls = settings.tls.clone();
         let accepted = self.fixed.accept(settings, self.generations + 1).map_err(|refusal| vec![refusal])?;
+        let identities = self.tls.load(tls)?;
         accepted.needs_restart.iter().for_each(journal::warn);
-        self.prepare(accepted.ruleset, now);
+        self.prepare(accepted.ruleset, identities, now);
         Ok(())
     }
 
+    /// Looks whether certificates, keys and what else TLS reads have changed; new ones serve the handshakes that follow.
+    /// If anything is wrong with them, the old stay.
+    fn look_at_identities(&mut self, now: Monotonic) {
+        let Some(force) = self.force.as_mut().filter(|_| self.pending.is_none()) else { return };
+        match self.tls.look(now) {
+            None => {}
+            Some(Ok(identities)) => {
+                force.identities = Arc::clone(&identities);
+                let view = Arc::new(force.watch.view());
+                force.supervisor.apply((Arc::clone(&force.rules), identities, view));
+                journal::info("certificates and keys were read again");
+            }
+            Some(Err(faults)) => {
+                faults.iter().for_each(journal::error);
+                journal::error(
+                    "certificates and keys have changed and are not used; those before stay in force",
+                );
+            }
+        }
+    }
+
     /// Has the names of new rules looked up; they come in force when that is done or took too long.
-    fn prepare(&mut self, rules: Ruleset, now: Monotonic) {
+    fn prepare(&mut self, rules: Ruleset, identities: Arc<Identities>, now: Monotonic) {
         self.generations = rules.generation;
         let rules = Arc::new(rules);
         let watch = UpstreamWatch::new(Arc::clone(&rules), self.force.as_ref().map(|force| &force.watch));
         if let Err(error) = self.resolver.watch(watch.names()) {
             journal::warn(format_args!("names are looked up by fewer threads than there should be: {error}"));
         }
-        self.pending = Some(Pending { rules, watch, until: now.after(limits::RESOLVE_WAIT) });
+        self.pending = Some(Pending { rules, identities, watch, until: now.after(limits::RESOLVE_WAIT) });
     }
 
     /// Puts the pending rules in force: in all workers, with what is known of their servers.
     fn commit(&mut self, now: Monotonic) -> Result<(), RunFault> {
-        let Some(Pending { rules, watch, .. }) = self.pending.take() else { return Ok(()) };
+        let Some(Pending { rules, identities, watch, .. }) = self.pending.take() else { return Ok(()) };
         for host in watch.unresolved() {
             journal::warn(format_args!("{host} has no address so far; its server gets no requests"));
         }
@@ -337,26 +368,28 @@ impl Process {
         if let Err(error) = self.prober.watch(watch.probes()) {
             journal::warn(format_args!("servers are checked by fewer threads than there should be: {error}"));
         }
+        let in_force = (Arc::clone(&rules), Arc::clone(&identities), view);
         let supervisor = match self.force.take() {
             Some(mut force) => {
-                force.supervisor.apply(Arc::clone(&rules), view);
+                force.supervisor.apply(in_force);
                 journal::info(format_args!("reloaded; rules {} are in force", rules.generation));
                 force.supervisor
             }
             None => {
                 self.stage = Stage::Starting { until: now.after(limits::WORKER_START) };
-                self.start_workers(Arc::clone(&rules), view).map_err(RunFault::Thread)?
+                let sockets = unix_sockets(&rules)?;
+                self.start_workers(in_force, sockets).map_err(RunFault::Thread)?
             }
         };
         self.status.reload = status::ReloadStatus { failed: false, succeeded_at: clock::unix_micros() };
-        self.force = Some(Force { rules, watch, supervisor, view_given: now, view_due: None });
+        self.force = Some(Force { rules, identities, watch, supervisor, view_given: now, view_due: None });
         Ok(())
     }
 
-    fn start_workers(&self, rules: Arc<Ruleset>, view: Arc<UpstreamView>) -> io::Result<Supervisor> {
+    fn start_workers(&self, in_force: InForce, sockets: Arc<[Option<UnixSocket>]>) -> io::Result<Supervisor> {
         let run = Arc::clone(&self.run_worker);
         let log = self.log.as_ref().map(LogWriter::hub);
-        Supervisor::start(&self.fixed.workers, rules, view, run, log, self.sender.clone())
+        Supervisor::start(&self.fixed.workers, in_force, sockets, run, log, self.sender.clone())
     }
 
     fn on_resolved(&mut self, resolved: &Resolved, now: Monotonic) {
@@ -405,6 +438,17 @@ impl Process {
         self.status.draining = matches!(self.stage, Stage::Draining { .. });
         self.published.replace(self.status.clone());
     }
+}
+
+/// Binds the Unix sockets among the listeners, by position: once, for all workers and all that follow a dead one.
+fn unix_sockets(rules: &Ruleset) -> Result<Arc<[Option<UnixSocket>]>, RunFault> {
+    let bind = |listener: &Listener| match &listener.address {
+        ListenAddress::Tcp(_) => Ok(None),
+        ListenAddress::Unix(path) => {
+            UnixSocket::bind(path).map(Some).map_err(|source| RunFault::Socket { path: path.clone(), source })
+        }
+    };
+    rules.listeners.iter().map(bind).collect()
 }
 
 #[cfg(test)]

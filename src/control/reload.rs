@@ -96,7 +96,7 @@ mod tests {
     fn other_listeners_are_refused_whole() {
         let fixed = Fixed::of(&fixture::settings());
         let mut next = fixture::settings();
-        next.ruleset.listeners[0].address.set_port(81);
+        next.ruleset.listeners[0].address = SocketAddr::from(([127, 0, 0, 1], 81)).into();
         let refusal = fixed.accept(next, 2).unwrap_err();
         assert_eq!(
             refusal,

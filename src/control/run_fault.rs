@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use crate::worker::core_loop::WorkerFault;
 
@@ -25,6 +26,17 @@ pub enum RunFault {
     /// A second signal came while draining.
     #[error("stopped at once by a second signal; what was under way was cut")]
     Interrupted,
+    /// The Unix socket of a listener cannot be listened on.
+    #[error(
+        "cannot listen on unix:{}: {source}; stop what listens there, choose another path, or look at the rights of its \
+         directory", path.display()
+    )]
+    Socket {
+        /// The path.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// The workers did not all listen in time.
     #[error("not every worker listened in time; is the machine overloaded?")]
     NotReady,
@@ -80,9 +92,11 @@ mod tests {
         let address = SocketAddr::from(([127, 0, 0, 1], 80));
         let ring = ["sysctl kernel.io_uring_disabled=0", "seccomp", "io_uring_setup"];
         check(worker(RingFault::Forbidden.into()), &ring, 1);
-        let listen = WorkerFault::Listen { address, source: source() };
+        let listen = WorkerFault::Listen { address: address.into(), source: source() };
         check(worker(listen), &["worker 2", "127.0.0.1:80", "CAP_NET_BIND_SERVICE"], 1);
         check(RunFault::Admin { address, source: source() }, &["127.0.0.1:80", "[admin] address"], 1);
+        let path = PathBuf::from("/run/a.sock");
+        check(RunFault::Socket { path, source: source() }, &["unix:/run/a.sock", "choose another"], 1);
         check(RunFault::AccessLog(source()), &["[log] access"], 1);
         let errors = ["line 1: no", "line 2: no"];
         check(RunFault::Configuration(errors.map(str::to_owned).to_vec()), &errors, 2);

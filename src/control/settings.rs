@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::net::tls::TlsSettings;
 use crate::policy::ruleset::Ruleset;
 
 /// The whole configuration, checked.
@@ -17,6 +18,8 @@ pub struct Settings {
     pub admin: Option<SocketAddr>,
     /// The access log.
     pub log: LogSettings,
+    /// Certificates and keys.
+    pub tls: TlsSettings,
 }
 
 /// How many workers and where.

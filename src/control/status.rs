@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::supervisor::{Seat, SeatState};
 use super::upstream_watch::UpstreamWatch;
-use crate::policy::ruleset::{Listener, Ruleset};
+use crate::policy::ruleset::{Listener, Ruleset, UNIX_PEER};
 use crate::policy::upstream_health::{Probe, UpstreamView};
 use crate::protocol::moment::{Monotonic, UnixMicros};
 use crate::telemetry::metric_block::{Count, Durations, MetricBlock};
@@ -72,8 +72,8 @@ pub struct UpstreamStatus {
 /// One server of an upstream.
 #[derive(Clone, Debug)]
 pub struct ServerStatus {
-    /// Host, and port where it is not 80.
-    pub authority: String,
+    /// What logs and metrics call it.
+    pub place: String,
     /// Its addresses; empty: the name does not resolve.
     pub addresses: Vec<SocketAddr>,
     /// The active checks' verdict.
@@ -108,7 +108,7 @@ pub fn upstreams(rules: &Ruleset, view: &UpstreamView, watch: &UpstreamWatch) ->
     let picture = upstreams.map(|(upstream, (rules, group))| {
         let servers = rules.servers.iter().zip(group).enumerate();
         let servers = servers.map(|(server, (rules, view))| ServerStatus {
-            authority: rules.authority.clone(),
+            place: rules.place(),
             addresses: view.addresses.clone(),
             probe: view.probe,
             failure: watch.failure(upstream, server).map(str::to_owned),
@@ -123,8 +123,9 @@ pub fn status_json(status: &Status, now: Monotonic) -> String {
     let workers: Vec<Value> = status.workers.iter().enumerate().map(worker_json).collect();
     let upstreams: Vec<Value> = status.upstreams.iter().map(upstream_json).collect();
     let listeners = status.listeners.iter();
-    let listeners: Vec<Value> =
-        listeners.map(|listener| json!({"name": listener.name, "address": listener.address})).collect();
+    let listeners: Vec<Value> = listeners
+        .map(|listener| json!({"name": listener.name, "address": listener.address.to_string()}))
+        .collect();
     let status = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "pid": std::process::id(),
@@ -178,9 +179,10 @@ fn upstream_json(upstream: &UpstreamStatus) -> Value {
             Probe::Unknown => "unknown",
             Probe::Up => "up",
         };
+        let addresses: Vec<_> = server.addresses.iter().filter(|address| **address != UNIX_PEER).collect();
         json!({
-            "server": server.authority,
-            "addresses": server.addresses,
+            "server": server.place,
+            "addresses": addresses,
             "probe": probe,
             "failure": server.failure,
             "up": server.is_up(),

@@ -15,6 +15,8 @@ use super::event::Event;
 use super::journal;
 use super::settings;
 use crate::limits;
+use crate::net::tls::Identities;
+use crate::net::unix_socket::UnixSocket;
 use crate::policy::ruleset::Ruleset;
 use crate::policy::upstream_health::UpstreamView;
 use crate::protocol::moment::Monotonic;
@@ -26,12 +28,17 @@ use crate::worker::mailbox::{Mailbox, Order};
 /// What runs on a worker's thread.
 pub type WorkerFn = Arc<dyn Fn(WorkerSettings) -> Result<(), WorkerFault> + Send + Sync>;
 
+/// What workers go by: the rules, and what fits them.
+pub type InForce = (Arc<Ruleset>, Arc<Identities>, Arc<UpstreamView>);
+
 /// All workers.
 pub struct Supervisor {
     seats: Vec<Seat>,
     busy_poll: Duration,
     ruleset: Arc<Ruleset>,
+    identities: Arc<Identities>,
     view: Arc<UpstreamView>,
+    sockets: Arc<[Option<UnixSocket>]>,
     run: WorkerFn,
     log: Option<Arc<LogHub>>,
     events: Sender<Event>,
@@ -72,18 +79,20 @@ pub enum SeatState {
 }
 
 impl Supervisor {
-    /// Starts all workers. Fails when a thread or its mailbox cannot be made.
+    /// Starts all workers. `sockets` are the Unix sockets among the listeners, by position. Fails when a thread or its mailbox cannot be made.
     pub fn start(
         workers: &settings::WorkerSettings,
-        ruleset: Arc<Ruleset>,
-        view: Arc<UpstreamView>,
+        (ruleset, identities, view): InForce,
+        sockets: Arc<[Option<UnixSocket>]>,
         run: WorkerFn,
         log: Option<Arc<LogHub>>,
         events: Sender<Event>,
     ) -> io::Result<Self> {
         let seats = workers.cpus.iter().map(|cpu| Seat::new(*cpu)).collect();
         let busy_poll = workers.busy_poll;
-        let mut new = Self { seats, busy_poll, ruleset, view, run, log, events, draining: false };
+        let draining = false;
+        let mut new =
+            Self { seats, busy_poll, ruleset, identities, view, sockets, run, log, events, draining };
         for index in 0..new.seats.len() {
             new.launch(index)?;
         }
@@ -114,12 +123,13 @@ impl Supervisor {
         starts.min()
     }
 
-    /// Gives all workers new rules with the view that fits them. A dead one gets them when it is started again, so
-    /// that no worker is left with the old.
-    pub fn apply(&mut self, ruleset: Arc<Ruleset>, view: Arc<UpstreamView>) {
+    /// Gives all workers new rules with the identities and the view that fit them. A dead one gets them when it is
+    /// started again, so that no worker is left with the old.
+    pub fn apply(&mut self, (ruleset, identities, view): InForce) {
         self.ruleset = Arc::clone(&ruleset);
+        self.identities = Arc::clone(&identities);
         self.view = Arc::clone(&view);
-        self.post(&Order::Apply(ruleset, view));
+        self.post(&Order::Apply(ruleset, identities, view));
     }
 
     /// Gives all workers a new view of the servers.
@@ -128,9 +138,11 @@ impl Supervisor {
         self.post(&Order::View(view));
     }
 
-    /// Asks all workers to finish by `deadline`. None is started again.
+    /// Asks all workers to finish by `deadline`. None is started again, and nobody is let in any more: as TCP addresses
+    /// are given up now, so are Unix sockets, which another process may then bind.
     pub fn drain(&mut self, deadline: Monotonic) {
         self.draining = true;
+        self.sockets = Arc::default();
         for seat in &mut self.seats {
             if let SeatState::Waiting { .. } = seat.state {
                 seat.state = SeatState::Ended;
@@ -194,10 +206,12 @@ impl Supervisor {
             cpu: seat.cpu,
             busy_poll: self.busy_poll,
             ruleset: Arc::clone(&self.ruleset),
+            identities: Arc::clone(&self.identities),
             view: Arc::clone(&self.view),
             metrics: Arc::clone(&seat.metrics),
             log: self.log.as_ref().map_or_else(LogSink::off, |hub| hub.sink(index)),
             inbox,
+            sockets: Arc::clone(&self.sockets),
             workers,
             ready: Box::new(move || drop(events.send(Event::WorkerReady { index }))),
         };

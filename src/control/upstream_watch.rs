@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::health_prober::{ProbeTarget, Probed};
 use super::published::Published;
 use crate::net::resolver::{Resolved, ServerName};
-use crate::policy::ruleset::{Ruleset, Server, Upstream};
+use crate::policy::ruleset::{Ruleset, Server, UNIX_PEER, Upstream};
 use crate::policy::upstream_health::{Probe, ProbeState, ServerView, UpstreamView};
 
 /// The servers of one rule set.
@@ -22,7 +22,9 @@ pub struct UpstreamWatch {
 
 /// What is known of one server.
 struct WatchedServer {
+    /// A Unix socket's is its path: no host has such a name, and nobody looks it up.
     name: ServerName,
+    is_socket: bool,
     addresses: Arc<Published<Vec<SocketAddr>>>,
     lookup: Lookup,
     state: ProbeState,
@@ -71,7 +73,8 @@ impl UpstreamWatch {
 
     /// All names to look up.
     pub fn names(&self) -> BTreeSet<ServerName> {
-        self.servers().map(|server| server.name.clone()).filter(|name| name.literal().is_none()).collect()
+        let named = self.servers().filter(|server| !server.is_socket && server.name.literal().is_none());
+        named.map(|server| server.name.clone()).collect()
     }
 
     /// True when every name was looked up at least once.
@@ -111,10 +114,10 @@ impl UpstreamWatch {
             return Change::None;
         }
         server.verdict = verdict;
-        let (group, host, port) = (&upstream.name, &server.name.host, server.name.port);
         let up = if verdict == Probe::Down { "down" } else { "up" };
         let why = server.failure.as_ref().map_or_else(String::new, |failure| format!(": {failure}"));
-        let message = format!("upstream {group}: server {host}:{port} is {up}{why}");
+        let place = upstream.servers.get(probed.server).map(Server::place).unwrap_or_default();
+        let message = format!("upstream {}: server {place} is {up}{why}", upstream.name);
         Change::View { message, worse: verdict == Probe::Down }
     }
 
@@ -143,6 +146,7 @@ impl UpstreamWatch {
                     generation: self.rules.generation,
                     upstream,
                     server,
+                    socket: rules.socket.clone(),
                     authority: rules.authority.clone(),
                     path: check.path.clone(),
                     time_limit: check.interval,
@@ -174,10 +178,14 @@ type Known<'a> = HashMap<(&'a str, &'a ServerName), (&'a WatchedServer, bool)>;
 
 impl WatchedServer {
     fn new(upstream: &Upstream, server: &Server, known: &Known<'_>) -> Self {
-        let name = ServerName { host: server.host.clone(), port: server.port };
+        let is_socket = server.socket.is_some();
+        let host = if is_socket { server.place() } else { server.host.clone() };
+        let name = ServerName { host, port: server.port };
+        let address = if is_socket { Some(UNIX_PEER) } else { name.literal() };
         let mut new = Self {
-            lookup: if name.literal().is_some() { Lookup::Succeeded } else { Lookup::Open },
-            addresses: Arc::new(Published::new(name.literal().into_iter().collect())),
+            is_socket,
+            lookup: if address.is_some() { Lookup::Succeeded } else { Lookup::Open },
+            addresses: Arc::new(Published::new(address.into_iter().collect())),
             state: ProbeState::default(),
             verdict: Probe::Unknown,
             failure: None,

@@ -54,6 +54,7 @@ mod tests {
         check_time("timeouts.header", limits::TIMEOUT_HEADER);
         check_time("timeouts.body", limits::TIMEOUT_BODY);
         check_time("timeouts.idle", limits::TIMEOUT_IDLE);
+        check_time("timeouts.handshake", limits::TIMEOUT_HANDSHAKE);
         check_time("timeouts.connect", limits::TIMEOUT_CONNECT);
         check_time("timeouts.response", limits::TIMEOUT_RESPONSE);
         check_time("timeouts.drain", limits::TIMEOUT_DRAIN);
@@ -68,6 +69,7 @@ mod tests {
         check("limits.header_count", &limits::HEADER_COUNT.to_string());
         check("limits.body_bytes", &format!("{}GiB", limits::BODY_BYTES >> 30));
         check("limits.connections", &limits::CONNECTIONS.to_string());
+        check("limits.connections_per_address", &limits::CONNECTIONS.to_string());
         let rest = format!("after {} failures in a row", limits::PASSIVE_FAILURES);
         assert!(include_str!("defaults.md").contains(&rest), "defaults.md does not say: {rest}");
     }

@@ -3,10 +3,12 @@
 //! Reads and writes take the buffer's memory by value and give it back with the outcome. What is read and when
 //! is decided elsewhere.
 
+use std::cell::RefCell;
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use monoio::buf::{IoBuf, IoBufMut};
@@ -20,6 +22,7 @@ use rustix::net::connect_unspec;
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 
 use super::operation::{Operation, Reusable};
+use super::tls::session::{Delivery, Sealed, Session};
 use crate::protocol::wire_buffer::Storage;
 
 /// What a finished read or write brings back.
@@ -43,7 +46,11 @@ pub struct Connection {
     write: Pin<Box<dyn Operation<OwnedWriteHalf<TcpStream>, Lent, Transfer>>>,
     descriptor: RawFd,
     canceller: Option<Canceller>,
+    tls: Option<SharedSession>,
 }
+
+/// Both directions of a TLS connection work on it, never at the same time.
+type SharedSession = Rc<RefCell<Session>>;
 
 impl std::fmt::Debug for Connection {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -69,7 +76,18 @@ impl Connection {
             let (result, source) = writer.write(source).await;
             (writer, Transfer { result, storage: source.into_inner() })
         });
-        Self { read: Box::pin(read), write: Box::pin(write), descriptor, canceller: None }
+        Self { read: Box::pin(read), write: Box::pin(write), descriptor, canceller: None, tls: None }
+    }
+
+    /// Takes over a connected stream whose bytes are TLS records.
+    fn secured(stream: TcpStream, session: SharedSession) -> Self {
+        let descriptor = stream.as_raw_fd();
+        let (reader, writer) = stream.into_split();
+        let opening = session.clone();
+        let read = Reusable::new(reader, move |reader, lent| read_records(opening.clone(), reader, lent));
+        let sealing = session.clone();
+        let write = Reusable::new(writer, move |writer, lent| write_records(sealing.clone(), writer, lent));
+        Self { read: Box::pin(read), write: Box::pin(write), descriptor, canceller: None, tls: Some(session) }
     }
 
     /// Starts a read into `storage[start..end]`. None may be in flight.
@@ -113,6 +131,9 @@ impl Connection {
     /// Writes what the socket takes at once, without the ring: saves a turn of the loop when there is nothing to
     /// batch with. `None`: it takes nothing now.
     pub fn write_now(&self, bytes: &[u8]) -> Option<io::Result<usize>> {
+        if let Some(session) = &self.tls {
+            return session.borrow_mut().seal_and_send(bytes);
+        }
         match send(self.descriptor, bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL) {
             Ok(count) => Some(Ok(count)),
             Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => None,
@@ -120,8 +141,18 @@ impl Connection {
         }
     }
 
-    /// Ends one or both directions now; what is in flight there completes.
+    /// Says that we send no more, where there is a word for it: the peer then knows that nothing was cut off.
+    pub fn say_end(&self) {
+        if let Some(session) = &self.tls {
+            session.borrow_mut().end();
+        }
+    }
+
+    /// Ends one or both directions now, in order; what is in flight there completes.
     pub fn shut(&self, how: Shutdown) {
+        if how != Shutdown::Read {
+            self.say_end();
+        }
         let how = match how {
             Shutdown::Read => nix::sys::socket::Shutdown::Read,
             Shutdown::Write => nix::sys::socket::Shutdown::Write,
@@ -149,7 +180,10 @@ impl Connection {
         let reader = self.read.as_mut().take_subject()?;
         let writer = self.write.as_mut().take_subject()?;
         let stream = reader.reunite(writer).ok()?;
-        Some(ColdConnection { stream })
+        match self.tls {
+            Some(session) if !session.borrow_mut().cool() => None,
+            tls => Some(ColdConnection { stream, tls }),
+        }
     }
 }
 
@@ -158,24 +192,102 @@ pub fn is_called_back(error: &io::Error) -> bool {
     error.raw_os_error() == Some(nix::errno::Errno::ECANCELED as i32)
 }
 
+/// Opens records until there is plaintext for the caller.
+async fn read_records(
+    session: SharedSession,
+    mut reader: OwnedReadHalf<TcpStream>,
+    mut lent: Lent,
+) -> (OwnedReadHalf<TcpStream>, Transfer) {
+    let result = loop {
+        let delivery = session.borrow_mut().deliver(&mut lent.storage[lent.start..lent.end]);
+        let (storage, start) = match delivery {
+            Delivery::Plain(count) => break Ok(count),
+            Delivery::Broken(fault) => break Err(fault),
+            Delivery::Wants(storage, start) => (storage, start),
+        };
+        let end = storage.len();
+        let target = storage.slice_mut(start..end);
+        let (result, target) = match lent.call_back.clone() {
+            None => reader.read(target).await,
+            Some(handle) => reader.cancelable_read(target, handle).await,
+        };
+        session.borrow_mut().received(target.into_inner(), *result.as_ref().unwrap_or(&0));
+        match result {
+            // Without a close_notify an end may be an attacker's.
+            Ok(0) => break Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) => {}
+            Err(fault) => break Err(fault),
+        }
+    };
+    (reader, Transfer { result, storage: lent.storage })
+}
+
+/// Seals a piece of what is lent and sends all of that.
+async fn write_records(
+    session: SharedSession,
+    mut writer: OwnedWriteHalf<TcpStream>,
+    lent: Lent,
+) -> (OwnedWriteHalf<TcpStream>, Transfer) {
+    let sealed = session.borrow_mut().seal(&lent.storage[lent.start..lent.end]);
+    let result = match sealed {
+        Err(fault) => Err(fault),
+        Ok(Sealed { mut bytes, mut from, plain }) => loop {
+            if from == bytes.len() {
+                session.borrow_mut().sent(bytes);
+                break Ok(plain);
+            }
+            let (result, rest) = writer.write(bytes.slice(from..)).await;
+            bytes = rest.into_inner();
+            match result {
+                Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => from += count,
+                Err(fault) => break Err(fault),
+            }
+        },
+    };
+    (writer, Transfer { result, storage: lent.storage })
+}
+
 /// A connected stream that nobody reads: it holds no buffer. Wakes when there is something to read.
 pub struct ColdConnection {
     stream: TcpStream,
+    tls: Option<SharedSession>,
 }
 
 impl ColdConnection {
     /// Takes over a connected socket in blocking mode, as the ring wants it.
     pub fn new(stream: std::net::TcpStream) -> io::Result<Self> {
-        Ok(Self { stream: TcpStream::from_std(stream)? })
+        Ok(Self::unsecured(TcpStream::from_std(stream)?))
+    }
+
+    /// A connection whose handshake is done.
+    pub(super) fn secured(stream: TcpStream, session: Session) -> Self {
+        Self { stream, tls: Some(Rc::new(RefCell::new(session))) }
+    }
+
+    /// A connection without TLS.
+    pub(super) fn unsecured(stream: TcpStream) -> Self {
+        Self { stream, tls: None }
+    }
+
+    /// The stream, for a handshake.
+    pub(super) fn into_stream(self) -> TcpStream {
+        self.stream
     }
 
     /// Returns when a read would not wait: bytes, end or error.
     pub async fn readable(&self) -> io::Result<()> {
+        if self.tls.as_ref().is_some_and(|session| session.borrow().may_deliver()) {
+            return Ok(());
+        }
         self.stream.readable(false).await
     }
 
     /// Makes it ready for work again.
     pub fn warm(self) -> Connection {
-        Connection::new(self.stream)
+        match self.tls {
+            None => Connection::new(self.stream),
+            Some(session) => Connection::secured(self.stream, session),
+        }
     }
 }

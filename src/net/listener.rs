@@ -1,21 +1,30 @@
-//! A worker's own listening socket: every worker binds the same address and the kernel spreads connections.
+//! A worker's own listening socket. Every worker binds the same TCP address and the kernel spreads connections; a Unix
+//! socket is bound once (`unix_socket`), and every worker has a duplicate.
 //!
 //! The ring only says when somebody waits; accepting is a call that does not wait. So an accept can never be lost
 //! in flight, and accepted descriptors are closed on exec.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdTcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
 
 use monoio::net::TcpListener;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::connection::ColdConnection;
+use super::unix_socket::{self, UnixSocket};
 use crate::limits::LISTEN_BACKLOG;
 
 /// A listening socket on this worker's ring.
 pub struct Listener {
-    socket: StdTcpListener,
+    socket: ListeningSocket,
     readiness: TcpListener,
+}
+
+enum ListeningSocket {
+    Tcp(StdTcpListener),
+    Unix(UnixListener),
 }
 
 impl Listener {
@@ -33,7 +42,15 @@ impl Listener {
         socket.listen(LISTEN_BACKLOG)?;
         let socket = StdTcpListener::from(socket);
         let readiness = TcpListener::from_std(socket.try_clone()?)?;
-        Ok(Self { socket, readiness })
+        Ok(Self { socket: ListeningSocket::Tcp(socket), readiness })
+    }
+
+    /// Listens on `socket` beside others that do.
+    pub fn share(socket: &UnixSocket) -> io::Result<Self> {
+        // It is only polled, whatever its family.
+        let polled = StdTcpListener::from(OwnedFd::from(socket.duplicate()?));
+        let readiness = TcpListener::from_std(polled)?;
+        Ok(Self { socket: ListeningSocket::Unix(socket.duplicate()?), readiness })
     }
 
     /// Returns when somebody waits to be accepted. May be dropped at any time.
@@ -41,9 +58,16 @@ impl Listener {
         self.readiness.readable(false).await
     }
 
-    /// The next connection that waits, and its peer; `None` when nobody waits.
-    pub fn accept(&self) -> io::Result<Option<(ColdConnection, SocketAddr)>> {
-        match self.socket.accept() {
+    /// The next connection that waits, and its peer's address, which one on a Unix socket has not; `None` when nobody
+    /// waits.
+    pub fn accept(&self) -> io::Result<Option<(ColdConnection, Option<SocketAddr>)>> {
+        let accepted = match &self.socket {
+            ListeningSocket::Tcp(socket) => socket.accept().map(|(stream, peer)| (stream, Some(peer))),
+            ListeningSocket::Unix(socket) => {
+                socket.accept().map(|(stream, _)| (unix_socket::as_tcp(stream), None))
+            }
+        };
+        match accepted {
             Ok((stream, peer)) => Ok(Some((ColdConnection::new(stream)?, peer))),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),

@@ -44,6 +44,8 @@ pub struct RequestParts<'a> {
     pub server_authority: &'a str,
     /// The client as the connection shows it.
     pub client: &'a ClientText,
+    /// How the client's connection is spoken: `http` or `https`.
+    pub scheme: &'static str,
     /// Whether the peer's own forwarding fields are believed.
     pub trusted: bool,
     /// What is left of `Max-Forwards`, where it counts.
@@ -329,7 +331,8 @@ fn write_forwarding_fields(parts: &RequestParts<'_>, out: &mut Vec<u8>) {
     continue_list(parts, FieldKind::XForwardedFor, out);
     out.extend_from_slice(client.plain.as_bytes());
     if !parts.trusted || parts.fields.first(FieldKind::XForwardedProto).is_none() {
-        out.extend_from_slice(b"\r\nx-forwarded-proto: http");
+        out.extend_from_slice(b"\r\nx-forwarded-proto: ");
+        out.extend_from_slice(parts.scheme.as_bytes());
     }
     if !host.is_empty() && (!parts.trusted || parts.fields.first(FieldKind::XForwardedHost).is_none()) {
         out.extend_from_slice(b"\r\nx-forwarded-host: ");
@@ -344,7 +347,9 @@ fn write_forwarding_fields(parts: &RequestParts<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(host);
         out.push(b'"');
     }
-    out.extend_from_slice(b";proto=http\r\n");
+    out.extend_from_slice(b";proto=");
+    out.extend_from_slice(parts.scheme.as_bytes());
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Writes what a trusted peer said so far, with a comma behind it.

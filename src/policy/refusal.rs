@@ -17,6 +17,14 @@ pub enum Refusal {
     NoRoute,
     /// A route matches but for the method.
     MethodNotAllowed,
+    /// HTTP without TLS where TLS is spoken.
+    PlainHttp,
+    /// The host belongs to another certificate than the one this connection was made with.
+    Misdirected,
+    /// The route asks for a client certificate, and there is none.
+    CertificateRequired,
+    /// The client's certificate is none of those the route lists.
+    CertificateNotListed,
     /// CONNECT: this is no forward proxy.
     ConnectUnsupported,
     /// TRACE with `Max-Forwards: 0`: its answer would show fields that are not the client's business.
@@ -39,6 +47,8 @@ pub enum Refusal {
     ConnectRefused,
     /// The connection did not stand in time.
     ConnectTimeout,
+    /// The TLS handshake with the server failed.
+    HandshakeFailed,
     /// This host has no descriptor, port or memory for another connection.
     Exhausted,
     /// The server closed before the head of its response was complete.
@@ -76,8 +86,10 @@ impl Refusal {
                 Rejection::HeadTooLarge | Rejection::TooManyFields | Rejection::TrailersTooLarge,
             )
             | Self::RewriteTooLong => 431,
-            Self::Malformed(_) | Self::Path(_) | Self::BodyIncomplete => 400,
+            Self::Malformed(_) | Self::Path(_) | Self::BodyIncomplete | Self::PlainHttp => 400,
+            Self::CertificateRequired | Self::CertificateNotListed => 403,
             Self::NoRoute => 404,
+            Self::Misdirected => 421,
             Self::MethodNotAllowed | Self::TraceRefused => 405,
             Self::ConnectUnsupported => 501,
             Self::HeadTimeout | Self::BodyTimeout => 408,
@@ -86,6 +98,7 @@ impl Refusal {
             Self::ConnectTimeout | Self::ResponseTimeout | Self::ResponseStalled | Self::TunnelIdle => 504,
             Self::NameUnresolved
             | Self::ConnectRefused
+            | Self::HandshakeFailed
             | Self::ResponseIncomplete
             | Self::ResponseMalformed(_)
             | Self::UpgradeUnasked
@@ -103,6 +116,10 @@ impl Refusal {
             Self::Path(fault) => fault.reason(),
             Self::NoRoute => "no-route",
             Self::MethodNotAllowed => "method-not-allowed",
+            Self::PlainHttp => "tls-required",
+            Self::Misdirected => "misdirected",
+            Self::CertificateRequired => "certificate-required",
+            Self::CertificateNotListed => "certificate-not-listed",
             Self::ConnectUnsupported => "connect-unsupported",
             Self::TraceRefused => "trace-refused",
             Self::HeadTimeout => "head-timeout",
@@ -114,6 +131,7 @@ impl Refusal {
             Self::NameUnresolved => "name-unresolved",
             Self::ConnectRefused => "connect-refused",
             Self::ConnectTimeout => "connect-timeout",
+            Self::HandshakeFailed => "handshake-failed",
             Self::Exhausted => "exhausted",
             Self::ResponseIncomplete => "response-incomplete",
             Self::ResponseTimeout => "response-timeout",
@@ -137,6 +155,8 @@ impl Refusal {
             | Self::Path(_)
             | Self::NoRoute
             | Self::MethodNotAllowed
+            | Self::Misdirected
+            | Self::PlainHttp
             | Self::TraceRefused
             | Self::HeadTimeout
             | Self::BodyTimeout
@@ -146,10 +166,12 @@ impl Refusal {
             | Self::ConnectUnsupported
             | Self::ClientGone
             | Self::ClientStalled => "http_request_error",
+            Self::CertificateRequired | Self::CertificateNotListed => "http_request_denied",
             Self::NoServer => "destination_unavailable",
             Self::NameUnresolved => "dns_error",
             Self::ConnectRefused => "connection_refused",
             Self::ConnectTimeout => "connection_timeout",
+            Self::HandshakeFailed => "tls_protocol_error",
             Self::Exhausted => "connection_limit_reached",
             Self::ResponseIncomplete | Self::ResponseStalled => "http_response_incomplete",
             Self::ResponseTimeout => "http_response_timeout",

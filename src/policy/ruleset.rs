@@ -2,8 +2,10 @@
 //!
 //! Building it from a file is `config`'s business; choosing by it is the business of the other `policy` modules.
 
-use std::net::SocketAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +13,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::route_table::RouteTable;
+
+/// Stands for the address of a peer on a Unix socket, which has none: nobody on a network has it.
+pub const UNIX_PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// Position of a listener in [`Ruleset::listeners`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,7 +50,27 @@ pub struct Listener {
     /// The name routes refer to.
     pub name: String,
     /// Where to listen.
-    pub address: SocketAddr,
+    pub address: ListenAddress,
+    /// Absent: no PROXY header is expected.
+    pub proxy_protocol: Option<ProxyProtocol>,
+    /// True when TLS ends here.
+    pub tls: bool,
+}
+
+/// Where a listener listens. Displayed as the configuration writes it: `127.0.0.1:80`, `unix:/run/ringwall.sock`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenAddress {
+    /// An IP address and a port.
+    Tcp(SocketAddr),
+    /// A stream socket in the file system.
+    Unix(PathBuf),
+}
+
+/// A listener behind a balancer that says in a PROXY header who the client is. The header is required.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyProtocol {
+    /// Whose headers are believed; connections from elsewhere are closed. On a Unix socket it is [`UNIX_PEER`] alone.
+    pub from: Vec<IpNet>,
 }
 
 /// Time limits. Every one is finite.
@@ -57,6 +82,8 @@ pub struct Timeouts {
     pub body: Duration,
     /// A kept-alive downstream connection without a request.
     pub idle: Duration,
+    /// From accepting a connection to the end of its PROXY header and TLS handshake.
+    pub handshake: Duration,
     /// Until an upstream connection stands.
     pub connect: Duration,
     /// From the request's end to the first byte of the response head.
@@ -78,6 +105,8 @@ pub struct Limits {
     pub body_bytes: u64,
     /// Downstream connections at once in the whole process.
     pub connections: usize,
+    /// Downstream connections at once from one address in the whole process.
+    pub connections_per_address: usize,
 }
 
 /// Whose `Forwarded` and `X-Forwarded-*` fields are believed and continued; from all others they are replaced.
@@ -105,13 +134,17 @@ pub struct Upstream {
 /// One server of an upstream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Server {
-    /// Host name or address literal without brackets, lower case.
+    /// Host name or address literal without brackets, lower case; `localhost` with a Unix socket.
     pub host: String,
-    /// TCP port.
+    /// TCP port; 80 with a Unix socket.
     pub port: u16,
+    /// The stream socket to connect to in place of host and port.
+    pub socket: Option<PathBuf>,
+    /// True when it is spoken to over TLS.
+    pub tls: bool,
     /// Share of requests relative to its siblings, 1 to 1,000.
     pub weight: u32,
-    /// What goes into `Host` under `upstream_host = "server"`: host, and port where it is not 80.
+    /// What goes into `Host` under `upstream_host = "server"`: host, and port where it is not the scheme's.
     pub authority: String,
 }
 
@@ -163,6 +196,34 @@ pub struct PoolLimits {
 #[derive(Clone, Debug)]
 #[expect(clippy::redundant_allocation, reason = "the inner count is shared by workers, the outer one is not")]
 pub struct Rules(Rc<Arc<Ruleset>>);
+
+impl Server {
+    /// What logs and metrics call it, no two servers of an upstream alike: `unix:` and the path of its socket; host, and
+    /// port where it is not 80.
+    pub fn place(&self) -> String {
+        match &self.socket {
+            Some(path) => format!("unix:{}", path.display()),
+            // On the port of its scheme, which the authority leaves out, it is not the plain server on port 80.
+            None if self.tls && self.port == 443 => format!("{}:443", self.authority),
+            None => self.authority.clone(),
+        }
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl From<SocketAddr> for ListenAddress {
+    fn from(address: SocketAddr) -> Self {
+        Self::Tcp(address)
+    }
+}
 
 impl Rules {
     /// A handle on `rules`.

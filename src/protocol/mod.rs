@@ -4,10 +4,12 @@
 //! or log: time and random bytes are arguments, and parse results are offsets ([`span::Span`]), because during an
 //! io_uring read the kernel owns the buffer and nothing parsed may borrow from it.
 
+pub mod client_certificate;
 pub mod http1;
 pub mod moment;
 pub mod progress;
 pub mod proxy_header;
 pub mod span;
 pub mod tls;
+pub mod tls_names;
 pub mod wire_buffer;

@@ -65,10 +65,20 @@ impl Durations {
 pub struct MetricBlock {
     /// Downstream connections accepted.
     pub accepted: Count,
-    /// Downstream connections refused because a limit was reached.
+    /// Downstream connections refused because there were as many as may be.
     pub accept_refused: Count,
+    /// Downstream connections refused because their address had as many as it may have.
+    pub accept_refused_address: Count,
     /// Failures of `accept` itself (out of descriptors and the like).
     pub accept_failed: Count,
+    /// TLS handshakes with clients that were done.
+    pub handshakes: Count,
+    /// Of those, resumed sessions.
+    pub handshakes_resumed: Count,
+    /// TLS handshakes with clients that failed.
+    pub handshakes_failed: Count,
+    /// Downstream connections closed for want of a PROXY header that may be believed.
+    pub proxy_header_refused: Count,
     /// Downstream connections open now.
     pub connections_open: Count,
     /// Downstream connections open now without a buffer.

@@ -50,19 +50,35 @@ const fn responses(label: &'static str, read: fn(&MetricBlock) -> u64) -> Metric
     Metric { name: "ringwall_responses_total", help, kind: Kind::Counter, label, read }
 }
 
+const fn connections_refused(label: &'static str, read: fn(&MetricBlock) -> u64) -> Metric {
+    let help = "Downstream connections refused by the limit of all connections, or by that of one address.";
+    Metric { name: "ringwall_connections_refused_total", help, kind: Kind::Counter, label, read }
+}
+
 /// All numbers, in the order of output.
 pub const METRICS: &[Metric] = &[
     counter("ringwall_connections_accepted_total", "Downstream connections accepted.", |block| {
         block.accepted.get()
     }),
-    counter(
-        "ringwall_connections_refused_total",
-        "Downstream connections refused because a limit was reached.",
-        |block| block.accept_refused.get(),
-    ),
+    connections_refused("reason=\"connections\"", |block| block.accept_refused.get()),
+    connections_refused("reason=\"address\"", |block| block.accept_refused_address.get()),
     counter("ringwall_accept_failures_total", "Failures of accept itself.", |block| {
         block.accept_failed.get()
     }),
+    counter("ringwall_tls_handshakes_total", "TLS handshakes with clients that were done.", |block| {
+        block.handshakes.get()
+    }),
+    counter("ringwall_tls_resumptions_total", "TLS handshakes that resumed a session.", |block| {
+        block.handshakes_resumed.get()
+    }),
+    counter("ringwall_tls_handshake_failures_total", "TLS handshakes with clients that failed.", |block| {
+        block.handshakes_failed.get()
+    }),
+    counter(
+        "ringwall_proxy_headers_refused_total",
+        "Connections closed for want of a PROXY header that may be believed.",
+        |block| block.proxy_header_refused.get(),
+    ),
     gauge("ringwall_connections_open", "Downstream connections open.", |block| block.connections_open.get()),
     gauge("ringwall_connections_cold", "Downstream connections open that hold no buffer.", |block| {
         block.connections_cold.get()
@@ -147,7 +163,12 @@ mod tests {
         let singles = [
             &block.accepted,
             &block.accept_refused,
+            &block.accept_refused_address,
             &block.accept_failed,
+            &block.handshakes,
+            &block.handshakes_resumed,
+            &block.handshakes_failed,
+            &block.proxy_header_refused,
             &block.connections_open,
             &block.connections_cold,
         ];

@@ -7,7 +7,7 @@ use crate::protocol::span::Span;
 use crate::telemetry::access_record::AccessRecord;
 
 /// Counts `outcome` and writes it to the access log. Its spans point into `text`.
-pub(super) fn note(worker: &Worker, peer: Peer, outcome: &Outcome, text: &[u8]) {
+pub(super) fn note(worker: &Worker, peer: &Peer, outcome: &Outcome, text: &[u8]) {
     let metrics = &worker.metrics;
     let duration = micros(outcome.began, outcome.ended);
     let class = usize::from(outcome.status / 100);

@@ -16,7 +16,7 @@ use crate::limits::{COOL_DOWN, DIRECT_WRITE_BUSY, IDLE_WARM_MAX};
 use crate::net::clock;
 use crate::net::connection::{ColdConnection, Connection, Transfer, is_called_back};
 use crate::net::deadline::Deadline;
-use crate::net::dialer::{DialFault, dial};
+use crate::net::dialer::DialFault;
 use crate::policy::exchange::{
     Action, ConnectFault, ConnectOrder, Ending, Event, Exchange, Peer, Side, World,
 };
@@ -39,7 +39,7 @@ pub(super) async fn drive(
     let now = clock::monotonic();
     let request = worker.buffers.borrow_mut().take_small();
     let generation = worker.generation();
-    let exchange = Exchange::new(peer, generation.rules.clone(), request, now);
+    let exchange = Exchange::new(peer.clone(), generation.rules.clone(), request, now);
     let counted = Counted::new(worker.clone());
     let mut driver = Driver {
         worker,
@@ -276,7 +276,7 @@ impl Driver<'_> {
         match self.generation.address(order.upstream, order.server, self.worker.random()) {
             Some(address) => {
                 self.exchange.note_connecting(self.now);
-                self.dialing = Some((Box::pin(dial(address, order.limit)), order));
+                self.dialing = Some((Box::pin(self.generation.dial(order, address)), order));
                 self.start(Operations::DIAL);
             }
             None => self.step(Event::ConnectFailed(ConnectFault::Unresolved)),
@@ -317,6 +317,7 @@ impl Driver<'_> {
                     DialFault::Refused => ConnectFault::Refused,
                     DialFault::TimedOut => ConnectFault::TimedOut,
                     DialFault::Exhausted => ConnectFault::Exhausted,
+                    DialFault::Handshake => ConnectFault::Handshake,
                 }));
             }
         }
@@ -435,7 +436,7 @@ impl Driver<'_> {
             }
         }
         self.worker.metrics.downstream_written_bytes.add(outcome.response_bytes);
-        access_notes::note(&self.worker, self.peer, &outcome, self.exchange.log_text());
+        access_notes::note(&self.worker, &self.peer, &outcome, self.exchange.log_text());
     }
 
     /// Gives back what the warm part held, and what is left of the connection.
@@ -446,7 +447,11 @@ impl Driver<'_> {
         match end {
             End::Cooled => downstream.cool().map_or(Parted::Closed, Parted::Cooled),
             End::Finished(Ending::Linger) => Parted::Lingers(downstream),
-            End::Finished(Ending::Close) => Parted::Closed,
+            End::Finished(Ending::Close) => {
+                downstream.say_end();
+                Parted::Closed
+            }
+            End::Finished(Ending::Cut) => Parted::Closed,
             End::Finished(Ending::Reset) => {
                 downstream.reset();
                 Parted::Closed

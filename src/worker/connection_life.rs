@@ -1,5 +1,7 @@
 //! The life of a downstream connection from accept to close.
 //!
+//! First it *arrives*, where its listener asks for more than a connection (`arrival`).
+//!
 //! It is *cold* while nobody has sent anything for a while: it holds no buffer and waits for readiness. It is *warm*
 //! from the first byte on (`connection_driver`), and cools down when it has idled for a moment. At its end it may
 //! linger, so that its last answer is read.
@@ -10,6 +12,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
+use super::arrival::{Arrival, arrive, is_plain};
 use super::connection_driver::{Parted, drive};
 use super::state::Worker;
 use crate::limits::{DISCARD_BYTES, DRAIN_IDLE_GRACE, TIMEOUT_LINGER};
@@ -23,10 +26,19 @@ use crate::policy::exchange::Peer;
     clippy::manual_async_fn,
     reason = "an `async fn` keeps every argument twice for as long as it lives"
 )]
-pub(super) fn serve(worker: Rc<Worker>, mut cold: ColdConnection, peer: Peer) -> impl Future<Output = ()> {
+pub(super) fn serve(worker: Rc<Worker>, cold: ColdConnection, peer: Peer) -> impl Future<Output = ()> {
     async move {
         let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
         let deadline = worker.deadlines.enter(waker);
+        let (mut cold, peer) = if is_plain(&worker, peer.listener) {
+            (cold, peer)
+        } else {
+            match arriving(&worker, cold, peer, &deadline).await {
+                Arrival::Arrived(cold, peer) => (cold, peer),
+                Arrival::Lingers(connection) => return lingering(&worker, connection, &deadline).await,
+                Arrival::Closed => return,
+            }
+        };
         loop {
             deadline.set(clock::monotonic().after(worker.generation().rules.timeouts.idle));
             worker.metrics.connections_cold.add(1);
@@ -35,7 +47,7 @@ pub(super) fn serve(worker: Rc<Worker>, mut cold: ColdConnection, peer: Peer) ->
             if !goes_on {
                 return;
             }
-            match warm(worker.clone(), cold.warm(), peer, &deadline).await {
+            match warm(worker.clone(), cold.warm(), peer.clone(), &deadline).await {
                 Parted::Cooled(cooled) => cold = cooled,
                 Parted::Lingers(connection) => return lingering(&worker, connection, &deadline).await,
                 Parted::Closed => return,
@@ -50,6 +62,15 @@ type Boxed<'b, T> = Pin<Box<dyn Future<Output = T> + 'b>>;
 
 fn warm(worker: Rc<Worker>, connection: Connection, peer: Peer, deadline: &Deadline) -> Boxed<'_, Parted> {
     Box::pin(drive(worker, connection, peer, deadline))
+}
+
+fn arriving<'b>(
+    worker: &'b Worker,
+    cold: ColdConnection,
+    peer: Peer,
+    deadline: &'b Deadline,
+) -> Boxed<'b, Arrival> {
+    Box::pin(arrive(worker, cold, peer, deadline))
 }
 
 fn lingering<'b>(worker: &'b Worker, connection: Connection, deadline: &'b Deadline) -> Boxed<'b, ()> {

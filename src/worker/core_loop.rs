@@ -2,12 +2,12 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::address_ledger::Entry;
 use super::busy_poll;
 use super::connection_life::serve;
 use super::generation::Generation;
@@ -19,9 +19,11 @@ use crate::net::connection::ColdConnection;
 use crate::net::doorbell::Doorbell;
 use crate::net::listener::Listener;
 use crate::net::ring::{self, RingFault};
+use crate::net::tls::Identities;
+use crate::net::unix_socket::UnixSocket;
 use crate::net::{clock, entropy};
 use crate::policy::exchange::Peer;
-use crate::policy::ruleset::{ListenerId, Ruleset};
+use crate::policy::ruleset::{ListenAddress, ListenerId, Ruleset, UNIX_PEER};
 use crate::policy::upstream_health::UpstreamView;
 use crate::protocol::moment::Monotonic;
 use crate::telemetry::log_channel::LogSink;
@@ -37,6 +39,8 @@ pub struct WorkerSettings {
     pub busy_poll: Duration,
     /// What it judges by until told otherwise.
     pub ruleset: Arc<Ruleset>,
+    /// What listeners show and servers are checked against.
+    pub identities: Arc<Identities>,
     /// What is known of the servers so far.
     pub view: Arc<UpstreamView>,
     /// Its counters; they outlive it.
@@ -45,6 +49,8 @@ pub struct WorkerSettings {
     pub log: LogSink,
     /// What the control thread asks of it.
     pub inbox: Inbox,
+    /// The Unix sockets among the listeners, by position.
+    pub sockets: Arc<[Option<UnixSocket>]>,
     /// How many workers there are.
     pub workers: usize,
     /// To be called once, when every listener accepts.
@@ -61,7 +67,7 @@ pub enum WorkerFault {
     #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The address.
-        address: SocketAddr,
+        address: ListenAddress,
         /// What the kernel said.
         source: io::Error,
     },
@@ -80,11 +86,13 @@ pub fn run_worker(settings: WorkerSettings) -> Result<(), WorkerFault> {
 async fn live(settings: WorkerSettings) -> Result<(), WorkerFault> {
     let other = |error: io::Error| WorkerFault::Other(error.to_string());
     let seed = entropy::seed().map_err(other)?;
-    let listeners = bind(&settings.ruleset)?;
-    let connections = settings.ruleset.limits.connections;
-    let generation = Generation::new(settings.ruleset, settings.view, seed);
+    let listeners = bind(&settings.ruleset, &settings.sockets)?;
+    // Whoever drops the last share removes their files: that is the control thread.
+    drop(settings.sockets);
+    let limits = settings.ruleset.limits.clone();
+    let generation = Generation::new(settings.ruleset, settings.identities, settings.view, seed);
     let worker = Rc::new(Worker::new(generation, settings.metrics, settings.log, seed, settings.workers));
-    worker.limit_connections(connections);
+    worker.limit_connections(&limits);
     let doorbell = Doorbell::new(settings.inbox.doorbell.try_clone().map_err(other)?).map_err(other)?;
     ring::spawn(tick(worker.clone()));
     ring::spawn(keep_pool(worker.clone()));
@@ -101,10 +109,20 @@ async fn live(settings: WorkerSettings) -> Result<(), WorkerFault> {
     Ok(())
 }
 
-fn bind(ruleset: &Ruleset) -> Result<Vec<(ListenerId, Listener)>, WorkerFault> {
+fn bind(
+    ruleset: &Ruleset,
+    sockets: &[Option<UnixSocket>],
+) -> Result<Vec<(ListenerId, Listener)>, WorkerFault> {
     let listen = |(position, listener): (usize, &crate::policy::ruleset::Listener)| {
-        let bound = Listener::bind(listener.address)
-            .map_err(|source| WorkerFault::Listen { address: listener.address, source })?;
+        let bound = match &listener.address {
+            ListenAddress::Tcp(address) => Listener::bind(*address),
+            ListenAddress::Unix(_) => {
+                let socket = sockets.get(position).and_then(Option::as_ref);
+                socket.ok_or_else(|| io::ErrorKind::NotFound.into()).and_then(Listener::share)
+            }
+        };
+        let bound =
+            bound.map_err(|source| WorkerFault::Listen { address: listener.address.clone(), source })?;
         Ok((ListenerId(position as u16), bound))
     };
     ruleset.listeners.iter().enumerate().map(listen).collect()
@@ -130,7 +148,8 @@ async fn accept(worker: Rc<Worker>, listener: Listener, id: ListenerId) {
         for _ in 0..ACCEPTS_PER_TURN {
             match listener.accept() {
                 Ok(Some((connection, address))) => {
-                    welcome(&worker, connection, Peer { listener: id, address })
+                    let address = address.unwrap_or(UNIX_PEER);
+                    welcome(&worker, connection, Peer { listener: id, address, tls: None });
                 }
                 Ok(None) => break,
                 Err(error) if is_transient(&error) => {}
@@ -144,7 +163,8 @@ async fn accept(worker: Rc<Worker>, listener: Listener, id: ListenerId) {
     }
     for _ in 0..LISTEN_BACKLOG {
         let Ok(Some((connection, address))) = listener.accept() else { break };
-        welcome(&worker, connection, Peer { listener: id, address });
+        let address = address.unwrap_or(UNIX_PEER);
+        welcome(&worker, connection, Peer { listener: id, address, tls: None });
     }
     drop(listener);
     worker.listening.set(worker.listening.get() - 1);
@@ -177,6 +197,10 @@ fn welcome(worker: &Rc<Worker>, connection: ColdConnection, peer: Peer) {
         worker.metrics.accept_refused.add(1);
         return;
     }
+    let Some(entry) = enter(worker, &peer) else {
+        worker.metrics.accept_refused_address.add(1);
+        return;
+    };
     worker.connections.set(worker.connections.get() + 1);
     worker.metrics.connections_open.add(1);
     let served = PanicGuard::new(serve(worker.clone(), connection, peer));
@@ -185,12 +209,24 @@ fn welcome(worker: &Rc<Worker>, connection: ColdConnection, peer: Peer) {
         if served.await == Finished::Panicked {
             worker.metrics.panics.add(1);
         }
+        drop(entry);
         worker.connections.set(worker.connections.get() - 1);
         worker.metrics.connections_open.subtract(1);
         if worker.draining.get().is_some() {
             worker.wake(&worker.ended);
         }
     });
+}
+
+/// Counts a connection by its client's address, where that is what the peer has: none on a Unix socket, and before a
+/// PROXY header it is the balancer's.
+fn enter(worker: &Worker, peer: &Peer) -> Option<Entry> {
+    let generation = worker.generation();
+    let listener = generation.rules.listeners.get(usize::from(peer.listener.0));
+    if peer.address == UNIX_PEER || listener.is_some_and(|listener| listener.proxy_protocol.is_some()) {
+        return Some(Entry::uncounted());
+    }
+    worker.addresses.enter(peer.address.ip())
 }
 
 /// Looks at deadlines, the wall clock and the log a few times a second.
@@ -226,9 +262,9 @@ async fn obey(worker: Rc<Worker>, inbox: Inbox, mut doorbell: Doorbell) {
     loop {
         while let Ok(order) = inbox.orders.try_recv() {
             match order {
-                Order::Apply(ruleset, view) => {
-                    worker.limit_connections(ruleset.limits.connections);
-                    worker.replace_generation(Generation::new(ruleset, view, worker.random()));
+                Order::Apply(ruleset, identities, view) => {
+                    worker.limit_connections(&ruleset.limits);
+                    worker.replace_generation(Generation::new(ruleset, identities, view, worker.random()));
                 }
                 Order::View(view) => worker.generation().set_view(view),
                 Order::Drain { deadline } => begin_drain(&worker, deadline),

@@ -2,12 +2,16 @@
 //! their health, and idle connections to them. A reload makes a new one; running exchanges end under the old.
 
 use std::cell::RefCell;
-use std::net::SocketAddr;
+use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::upstream_pool::UpstreamPool;
-use crate::policy::ruleset::{Rules, Ruleset, UpstreamId};
+use crate::net::connection::Connection;
+use crate::net::dialer::{Destination, DialFault, Secured, dial};
+use crate::net::tls::{Identities, ServerName};
+use crate::policy::exchange::ConnectOrder;
+use crate::policy::ruleset::{Rules, Ruleset, Server, UpstreamId};
 use crate::policy::upstream_choice::Chooser;
 use crate::policy::upstream_health::{PassiveHealth, UpstreamView};
 use crate::protocol::moment::Monotonic;
@@ -15,6 +19,8 @@ use crate::protocol::moment::Monotonic;
 /// One configuration at work.
 pub(super) struct Generation {
     pub(super) rules: Rules,
+    /// What listeners show and servers are checked against.
+    pub(super) identities: Arc<Identities>,
     pub(super) pool: RefCell<UpstreamPool>,
     view: RefCell<Arc<UpstreamView>>,
     chooser: RefCell<Chooser>,
@@ -22,7 +28,12 @@ pub(super) struct Generation {
 }
 
 impl Generation {
-    pub(super) fn new(ruleset: Arc<Ruleset>, view: Arc<UpstreamView>, seed: u64) -> Self {
+    pub(super) fn new(
+        ruleset: Arc<Ruleset>,
+        identities: Arc<Identities>,
+        view: Arc<UpstreamView>,
+        seed: u64,
+    ) -> Self {
         let upstreams = &ruleset.upstreams;
         Self {
             pool: RefCell::new(UpstreamPool::new(upstreams)),
@@ -30,16 +41,16 @@ impl Generation {
             chooser: RefCell::new(Chooser::new(upstreams, seed)),
             passive: RefCell::new(PassiveHealth::new(upstreams)),
             rules: Rules::new(ruleset),
+            identities,
         }
     }
 
-    /// Takes over the idle connections of `older` to servers that both know.
+    /// Takes over the idle connections of `older` to servers that both know. Not those over TLS: what they were verified
+    /// by may be what has changed.
     pub(super) fn inherit(&self, older: &Self) {
-        let servers = |rules: &Rules| -> Vec<Vec<(String, u16)>> {
-            let of = |upstream: &crate::policy::ruleset::Upstream| {
-                upstream.servers.iter().map(|server| (server.host.clone(), server.port)).collect()
-            };
-            rules.upstreams.iter().map(of).collect()
+        let name = |server: &Server| (!server.tls).then(|| server.place());
+        let servers = |rules: &Rules| -> Vec<Vec<Option<String>>> {
+            rules.upstreams.iter().map(|upstream| upstream.servers.iter().map(name).collect()).collect()
         };
         self.pool.borrow_mut().inherit(
             &servers(&self.rules),
@@ -68,12 +79,39 @@ impl Generation {
         Some(chosen)
     }
 
-    /// One of the server's addresses; `turn` makes successive calls take successive ones.
-    pub(super) fn address(&self, upstream: UpstreamId, server: u16, turn: u64) -> Option<SocketAddr> {
+    /// The server's socket or one of its addresses; `turn` makes successive calls take successive ones.
+    pub(super) fn address(&self, upstream: UpstreamId, server: u16, turn: u64) -> Option<Destination> {
+        let rules = self.rules.upstreams.get(usize::from(upstream.0))?.servers.get(usize::from(server))?;
+        if let Some(path) = &rules.socket {
+            return Some(Destination::Unix(path.clone()));
+        }
         let view = self.view.borrow();
         let addresses = &view.server(upstream, server)?.addresses;
         let position = turn.checked_rem(addresses.len() as u64)?;
-        addresses.get(position as usize).copied()
+        addresses.get(position as usize).copied().map(Destination::Tcp)
+    }
+
+    /// A connection to one of the server's addresses, secured where the server is named with `https`.
+    pub(super) fn dial(
+        &self,
+        order: ConnectOrder,
+        destination: Destination,
+    ) -> impl Future<Output = Result<Connection, DialFault>> + use<> {
+        let server = &self.rules.upstreams[usize::from(order.upstream.0)].servers[usize::from(order.server)];
+        let secured = self.secured(order.upstream, server);
+        let refused = server.tls && secured.is_none();
+        async move {
+            if refused { Err(DialFault::Handshake) } else { dial(destination, order.limit, secured).await }
+        }
+    }
+
+    /// `None` for a server without TLS, and for one whose name cannot be one of a certificate.
+    fn secured(&self, upstream: UpstreamId, server: &Server) -> Option<Secured> {
+        let identity =
+            self.identities.upstreams.get(usize::from(upstream.0))?.as_ref().filter(|_| server.tls)?;
+        let own = || ServerName::try_from(server.host.clone()).ok();
+        let name = identity.server_name.clone().or_else(own)?;
+        Some(Secured { config: identity.config.clone(), name })
     }
 
     pub(super) fn note_success(&self, upstream: UpstreamId, server: u16) {

@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use crate::net::tls::Identities;
 use crate::policy::ruleset::Ruleset;
 use crate::policy::upstream_health::UpstreamView;
 use crate::protocol::moment::Monotonic;
@@ -14,8 +15,9 @@ use crate::protocol::moment::Monotonic;
 /// What the control thread may ask of a worker.
 #[derive(Clone, Debug)]
 pub enum Order {
-    /// Judge new exchanges by these rules; running ones end under the old. Sent with the view that fits them.
-    Apply(Arc<Ruleset>, Arc<UpstreamView>),
+    /// Judge new exchanges by these rules; running ones end under the old. Sent with the identities and the view that
+    /// fit them.
+    Apply(Arc<Ruleset>, Arc<Identities>, Arc<UpstreamView>),
     /// What is known of the servers has changed.
     View(Arc<UpstreamView>),
     /// Accept no more, finish what runs, cut what is left at the deadline.

@@ -7,6 +7,8 @@ pub mod core_loop;
 pub mod mailbox;
 
 mod access_notes;
+mod address_ledger;
+mod arrival;
 mod busy_poll;
 mod connection_driver;
 mod connection_life;

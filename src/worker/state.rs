@@ -5,10 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
+use super::address_ledger::AddressLedger;
 use super::generation::Generation;
 use crate::net::clock;
 use crate::net::deadline::DeadlineTable;
 use crate::policy::exchange::Scratch;
+use crate::policy::ruleset::Limits;
 use crate::protocol::moment::{Monotonic, UnixMicros};
 use crate::protocol::wire_buffer::BufferPool;
 use crate::telemetry::access_record::LogBatch;
@@ -26,6 +28,8 @@ pub(super) struct Worker {
     pub(super) connections: Cell<usize>,
     /// Downstream connections allowed.
     pub(super) connections_max: Cell<usize>,
+    /// Downstream connections by client address.
+    pub(super) addresses: Rc<AddressLedger>,
     /// Listeners still accepting.
     pub(super) listening: Cell<usize>,
     /// Wakes the accepting tasks.
@@ -76,6 +80,7 @@ impl Worker {
             deadlines: Rc::default(),
             connections: Cell::new(0),
             connections_max: Cell::new(usize::MAX),
+            addresses: AddressLedger::new(),
             listening: Cell::new(0),
             acceptors: RefCell::default(),
             warm: Cell::new(0),
@@ -124,9 +129,13 @@ impl Worker {
         self.date.get()
     }
 
-    /// Sets this worker's share of the connections the whole process may have.
-    pub(super) fn limit_connections(&self, process: usize) {
-        self.connections_max.set(process.div_ceil(self.workers.max(1)));
+    /// Sets this worker's shares of the connections that the whole process, and one address, may have.
+    pub(super) fn limit_connections(&self, process: &Limits) {
+        let share = |all: usize| all.div_ceil(self.workers.max(1));
+        let (all, per_address) = (share(process.connections), share(process.connections_per_address));
+        self.connections_max.set(all);
+        // Where one address may have all there are, nothing need be counted.
+        self.addresses.limit((per_address < all).then_some(per_address));
     }
 
     /// What is due a few times a second.

@@ -108,19 +108,19 @@ impl UpstreamPool {
         self.count = 0;
     }
 
-    /// Moves connections over from `older`. Servers are the same when host and port are.
+    /// Moves connections over from `older`. Servers are the same when they have the same name; one without a name is
+    /// like no other.
     pub(super) fn inherit(
         &mut self,
-        servers: &[Vec<(String, u16)>],
+        servers: &[Vec<Option<String>>],
         older: &mut Self,
-        older_servers: &[Vec<(String, u16)>],
+        older_servers: &[Vec<Option<String>>],
     ) {
         for (upstream, names) in older.upstreams.iter_mut().zip(older_servers) {
             for (idle, name) in upstream.idle.iter_mut().zip(names) {
-                let place = servers
-                    .iter()
-                    .zip(&mut self.upstreams)
-                    .find_map(|(new, target)| Some((new.iter().position(|new| new == name)?, target)));
+                let place = servers.iter().zip(&mut self.upstreams).find_map(|(new, target)| {
+                    Some((new.iter().position(|new| name.is_some() && new == name)?, target))
+                });
                 if let Some((position, target)) = place {
                     let moved = idle.len().min(target.limits.idle);
                     target.idle[position].extend(idle.drain(..moved));

@@ -9,7 +9,7 @@ mod reload;
 mod soak;
 
 use std::collections::{BTreeMap, HashSet};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -80,6 +80,31 @@ fn connections_beyond_the_limit_are_closed() {
     drop(second);
     eventually("a free place", || {
         let mut client = proxy.client();
+        client.send_if_open("GET / HTTP/1.1\r\nHost: example.test\r\n\r\n");
+        client.try_response().is_ok().then_some(())
+    });
+}
+
+#[test]
+fn connections_of_one_address_beyond_its_limit_are_closed() {
+    let server = ScriptedServer::ok();
+    let proxy = Setup::to(&server).with("[limits]\nconnections_per_address = 2").start();
+    let (one, other) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
+    let from = |address| RawClient::connect_from(address, proxy.address);
+    let (mut first, mut second) = (from(one), from(one));
+    assert_eq!(first.get("/").text(), "ok");
+    assert_eq!(second.get("/").text(), "ok");
+    let (rest, _) = from(one).rest();
+    assert_eq!(rest, b"");
+    assert_eq!(from(other).get("/").text(), "ok", "an address has nothing to do with another");
+    assert_eq!(first.get("/").text(), "ok");
+    eventually("the count", || {
+        (proxy.metric("ringwall_connections_refused_total", "reason=\"address\"") == 1.0).then_some(())
+    });
+    assert_eq!(proxy.metric("ringwall_connections_refused_total", "reason=\"connections\""), 0.0);
+    drop(second);
+    eventually("a free place", || {
+        let mut client = from(one);
         client.send_if_open("GET / HTTP/1.1\r\nHost: example.test\r\n\r\n");
         client.try_response().is_ok().then_some(())
     });

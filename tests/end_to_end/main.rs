@@ -10,8 +10,10 @@
 mod harness;
 
 mod differential;
+mod encryption;
 mod forwarding;
 mod lifecycle;
 mod nginx_origin;
 mod refusals;
+mod unix_sockets;
 mod upstream_faults;

@@ -85,7 +85,11 @@ impl Worker {
 
 impl Proxy {
     pub(crate) fn new(worker: &mut Worker, chance: &mut Chance) -> Self {
-        let peer = Peer { listener: ListenerId(0), address: "192.0.2.7:4000".parse().expect("an address") };
+        let peer = Peer {
+            listener: ListenerId(0),
+            address: "192.0.2.7:4000".parse().expect("an address"),
+            tls: None,
+        };
         let request = worker.buffers.take_small();
         Self {
             exchange: Some(Exchange::new(peer, worker.rules.clone(), request, Monotonic(worker.now))),
@@ -256,8 +260,8 @@ impl Proxy {
         }
         match ending {
             Ending::Reset => link.reset(),
-            Ending::Close if !link.forth.is_empty() => link.reset(),
-            Ending::Close => {
+            Ending::Close | Ending::Cut if !link.forth.is_empty() => link.reset(),
+            Ending::Close | Ending::Cut => {
                 link.back.ended = true;
                 link.forth.deaf = true;
             }

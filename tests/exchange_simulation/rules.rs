@@ -25,6 +25,7 @@ pub(crate) fn rules() -> Rules {
             header: limits::TIMEOUT_HEADER,
             body: limits::TIMEOUT_BODY,
             idle: limits::TIMEOUT_IDLE,
+            handshake: limits::TIMEOUT_HANDSHAKE,
             connect: limits::TIMEOUT_CONNECT,
             response: limits::TIMEOUT_RESPONSE,
             drain: limits::TIMEOUT_DRAIN,
@@ -35,14 +36,21 @@ pub(crate) fn rules() -> Rules {
             header_count: limits::HEADER_COUNT,
             body_bytes: limits::BODY_BYTES,
             connections: 1,
+            connections_per_address: 1,
         },
         forwarding: Forwarding::default(),
     }))
 }
 
 fn upstream() -> Upstream {
-    let server =
-        |at| Server { host: format!("s{at}.test"), port: 80, weight: 1, authority: format!("s{at}.test") };
+    let server = |at| Server {
+        host: format!("s{at}.test"),
+        port: 80,
+        socket: None,
+        tls: false,
+        weight: 1,
+        authority: format!("s{at}.test"),
+    };
     Upstream {
         name: "all".to_owned(),
         servers: (0..SERVERS).map(server).collect(),
@@ -61,7 +69,7 @@ fn route() -> Route {
         methods: Vec::new(),
         kind: RouteKind::Resource,
         target: RouteTarget::Upstream(UpstreamId(0)),
-        access: AccessRule::Open,
+        access: AccessRule::OPEN,
         strip_prefix: None,
         rewrite: None,
         upstream_host: UpstreamHost::Preserve,

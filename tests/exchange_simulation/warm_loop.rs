@@ -29,7 +29,11 @@ impl WarmLoop {
     pub(crate) fn new() -> Self {
         let rules = rules::rules();
         let mut buffers = BufferPool::default();
-        let peer = Peer { listener: ListenerId(0), address: "192.0.2.7:4000".parse().expect("an address") };
+        let peer = Peer {
+            listener: ListenerId(0),
+            address: "192.0.2.7:4000".parse().expect("an address"),
+            tls: None,
+        };
         let exchange = Exchange::new(peer, rules.clone(), buffers.take_small(), Monotonic(1));
         let idle = Some(armed(&mut buffers));
         let arrived = [Vec::with_capacity(1 << 20), Vec::with_capacity(1 << 20)];

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::control::settings::LogFormat;
-use crate::policy::ruleset::Ruleset;
+use crate::policy::ruleset::{Ruleset, UNIX_PEER};
 use crate::protocol::moment::UnixMicros;
 use crate::telemetry::access_record::AccessRecord;
 
@@ -40,7 +40,7 @@ impl Names {
             line
         };
         let upstreams = rules.upstreams.iter().map(|upstream| {
-            let servers = upstream.servers.iter().map(|server| ready(&server.authority));
+            let servers = upstream.servers.iter().map(|server| ready(&server.place()));
             (ready(&upstream.name), servers.collect())
         });
         Self {
@@ -185,8 +185,11 @@ fn number_or(line: &mut Vec<u8>, value: Option<u64>, none: &[u8]) {
     }
 }
 
-/// Address and port; brackets around an IPv6 address.
+/// Address and port, brackets around an IPv6 address; `unix:` for a client that has none.
 fn address(line: &mut Vec<u8>, client: SocketAddr) {
+    if client == UNIX_PEER {
+        return line.extend_from_slice(b"unix:");
+    }
     match client.ip() {
         IpAddr::V4(ip) => {
             for (position, octet) in ip.octets().into_iter().enumerate() {

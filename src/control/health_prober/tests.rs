@@ -11,6 +11,7 @@ fn target(addresses: Vec<SocketAddr>, time_limit: Duration) -> ProbeTarget {
         generation: 4,
         upstream: 1,
         server: 2,
+        socket: None,
         authority: "orders.example:81".into(),
         path: "/up?deep=1".into(),
         time_limit,

@@ -37,7 +37,7 @@ fn obedient() -> (WorkerFn, Receiver<String>) {
         (settings.ready)();
         while let Ok(order) = settings.inbox.orders.recv() {
             match order {
-                Order::Apply(rules, view) => {
+                Order::Apply(rules, _, view) => {
                     assert_eq!(rules.upstreams.len(), view.upstreams.len());
                     written.send(format!("rules {}", rules.generation)).unwrap();
                 }
@@ -90,7 +90,7 @@ fn a_configuration_that_is_not_good_starts_nothing() {
 
 #[test]
 fn a_reload_reaches_every_worker_or_none() {
-    let other_listener = |settings: &mut Settings| settings.ruleset.listeners[0].address.set_port(1);
+    let other_listener = |settings: &mut Settings| settings.ruleset.listeners[0].tls = true;
     let two_upstreams = |settings: &mut Settings| {
         settings.ruleset.upstreams.push(fixture::upstream("other", &["192.0.2.9"]));
     };

@@ -39,7 +39,9 @@ fn stage(cpus: &[usize], script: Vec<Then>) -> Stage {
         written.send((settings.index, format!("started with {}", settings.ruleset.generation))).unwrap();
         while let Ok(order) = settings.inbox.orders.recv() {
             let text = match &order {
-                Order::Apply(rules, view) => format!("apply {} {}", rules.generation, view.upstreams.len()),
+                Order::Apply(rules, _, view) => {
+                    format!("apply {} {}", rules.generation, view.upstreams.len())
+                }
                 Order::Drain { deadline } => format!("drain {}", deadline.0),
                 Order::View(view) => format!("view {}", view.upstreams.len()),
             };
@@ -52,7 +54,9 @@ fn stage(cpus: &[usize], script: Vec<Then>) -> Stage {
     };
     let workers = settings::WorkerSettings { cpus: cpus.to_vec(), busy_poll: Duration::ZERO };
     let rules = Arc::new(fixture::ruleset());
-    let supervisor = Supervisor::start(&workers, rules, Arc::default(), Arc::new(run), None, sender).unwrap();
+    let in_force = (rules, Arc::default(), Arc::default());
+    let supervisor =
+        Supervisor::start(&workers, in_force, Arc::default(), Arc::new(run), None, sender).unwrap();
     Stage { supervisor, events, orders }
 }
 
@@ -141,7 +145,7 @@ fn new_rules_reach_every_worker_and_a_dead_one_at_its_start() {
     let mut rules = fixture::ruleset();
     rules.generation = 2;
     let view = UpstreamView { upstreams: vec![Vec::new(); 3] };
-    stage.supervisor.apply(Arc::new(rules), Arc::new(view));
+    stage.supervisor.apply((Arc::new(rules), Arc::default(), Arc::new(view)));
     assert_eq!(stage.orders(1), said(&[(served, "apply 2 3")]));
     stage.supervisor.start_due(Monotonic(SECOND));
     assert_eq!(stage.orders(1), said(&[(1 - served, "started with 2")]));

@@ -130,3 +130,22 @@ fn a_check_asks_the_addresses_of_the_moment() {
     watch.note_resolved(&resolved("a.example", &[address(4)]));
     assert_eq!(*target.addresses.read(), [address(4)]);
 }
+
+#[test]
+fn sockets_are_there_without_a_lookup_and_are_not_taken_for_localhost() {
+    let mut rules = fixture::ruleset();
+    let mut upstream = fixture::upstream("orders", &["localhost", "localhost"]);
+    upstream.servers[0].socket = Some("/run/a.sock".into());
+    upstream.health = Some(fixture::health_check());
+    rules.upstreams = vec![upstream];
+    let mut watch = UpstreamWatch::new(Arc::new(rules), None);
+    assert_eq!(watch.names(), BTreeSet::from([ServerName { host: "localhost".into(), port: 8080 }]));
+    assert_eq!(watch.unresolved(), BTreeSet::from(["localhost"]));
+    assert!(changes_view(&watch.note_resolved(&resolved("localhost", &[address(1)]))));
+    assert_eq!((addresses(&watch, 0), addresses(&watch, 1)), (vec![UNIX_PEER], vec![address(1)]));
+    let sockets: Vec<_> = watch.probes().into_iter().map(|(_, target)| target.socket).collect();
+    assert_eq!(sockets, [Some("/run/a.sock".into()), None]);
+    let down = (0..2).map(|_| watch.note_probed(probed(1, 0, false))).last();
+    let Some(Change::View { message, .. }) = down else { panic!("{down:?}") };
+    assert_eq!(message, "upstream orders: server unix:/run/a.sock is down: status 500");
+}

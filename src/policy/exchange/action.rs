@@ -43,8 +43,10 @@ pub struct ConnectOrder {
 /// How a downstream connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Everything was said: close.
+    /// Everything was said: close in order.
     Close,
+    /// The response is incomplete, as its framing shows: close without a word more.
+    Cut,
     /// The client may still be sending: end our direction, read and discard for a moment, then close, so that the
     /// last answer is not lost to a reset.
     Linger,

@@ -68,6 +68,7 @@ impl Exchange {
             ConnectFault::Refused => Refusal::ConnectRefused,
             ConnectFault::TimedOut => Refusal::ConnectTimeout,
             ConnectFault::Exhausted => Refusal::Exhausted,
+            ConnectFault::Handshake => Refusal::HandshakeFailed,
         };
         self.refuse(refusal, world);
     }

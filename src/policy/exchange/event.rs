@@ -58,4 +58,6 @@ pub enum ConnectFault {
     TimedOut,
     /// This host has no resources for another connection.
     Exhausted,
+    /// The connection stood, and its TLS handshake failed.
+    Handshake,
 }

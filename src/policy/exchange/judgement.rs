@@ -122,11 +122,15 @@ impl Exchange {
         };
         let trusted = &self.rules.forwarding.trusted;
         outcome.client = forwarding::client_address(self.peer.address, trusted, bytes, fields);
+        self.peer.is_right_for(reading.target.host.of(bytes))?;
         let method = head.method_name.of(bytes);
         let scratch = &mut world.scratch.path;
         let index = find(&self.rules, self.peer.listener, outcome.client, method, &reading, bytes, scratch)?;
         outcome.route = Some(index);
         let route = &self.rules.routes.routes()[usize::from(index)];
+        if let Some(rule) = &route.access.client_certificate {
+            self.peer.satisfies(rule)?;
+        }
         let upstream = match &route.target {
             RouteTarget::Answer(answer) => return Err(Declined::fixed(answer, reading.path, reading.query)),
             RouteTarget::Upstream(upstream) => *upstream,
@@ -194,6 +198,7 @@ impl Exchange {
             new_target: rewritten.then_some(scratch.target.as_slice()),
             server_authority,
             client: &self.client,
+            scheme: if self.peer.tls.is_some() { "https" } else { "http" },
             trusted: forwarding::is_trusted(self.peer.address.ip(), &self.rules.forwarding.trusted),
             max_forwards,
             trace: &trace,

@@ -26,24 +26,25 @@ mod deadlines;
 mod event;
 mod judgement;
 mod outcome;
+mod peer;
 mod request_side;
 mod response_head;
 mod response_side;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use action::{Action, ConnectOrder, Ending};
 pub use event::{ConnectFault, Event, Side};
 pub use outcome::Outcome;
+pub use peer::{Peer, TlsPeer};
 use request_side::RequestSide;
 use response_side::ResponseSide;
 
 use super::forwarding::ClientText;
 use super::refusal::Refusal;
-use super::ruleset::{ListenerId, Rules, UpstreamId};
+use super::ruleset::{Rules, UpstreamId};
 use crate::protocol::http1::FieldTable;
 use crate::protocol::moment::{Monotonic, UnixMicros};
 use crate::protocol::wire_buffer::{BufferPool, Storage, WireBuffer};
@@ -77,15 +78,6 @@ pub struct Scratch {
     head: Vec<u8>,
     path: Vec<u8>,
     target: Vec<u8>,
-}
-
-/// Who is connected, where.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer {
-    /// The listener that accepted.
-    pub listener: ListenerId,
-    /// The peer's address.
-    pub address: SocketAddr,
 }
 
 /// A downstream connection and the exchange on it.
@@ -136,8 +128,8 @@ impl Exchange {
     pub fn new(peer: Peer, rules: Rules, request: WireBuffer, now: Monotonic) -> Self {
         let deadline = now.after(rules.timeouts.idle);
         Self {
-            peer,
             client: ClientText::new(peer.address.ip()),
+            peer,
             rules,
             request,
             response: WireBuffer::default(),
@@ -364,7 +356,7 @@ impl Exchange {
         }
         let hidden = self.down.end_is_the_connections(self.response.out_len());
         self.close_outcome(now);
-        self.finish = Some(if hidden { Ending::Reset } else { Ending::Close });
+        self.finish = Some(if hidden { Ending::Reset } else { Ending::Cut });
     }
 
     fn close_outcome(&mut self, now: Monotonic) {

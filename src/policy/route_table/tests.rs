@@ -13,7 +13,7 @@ pub(super) fn route(pattern: &str) -> Route {
         methods: Vec::new(),
         kind: RouteKind::Resource,
         target: RouteTarget::Upstream(UpstreamId(0)),
-        access: AccessRule::Open,
+        access: AccessRule::OPEN,
         strip_prefix: None,
         rewrite: None,
         upstream_host: UpstreamHost::Preserve,

@@ -31,15 +31,19 @@ struct Candidate {
 }
 
 impl Rendezvous {
-    /// A server is known by host and port: its place in the file makes no difference.
+    /// A server is known by host and port, or by its socket: its place in the file makes no difference.
     pub(super) fn new(servers: &[Server]) -> Self {
         let count = if servers.len() <= CLUSTERS { 1 } else { CLUSTERS };
         let empty = |at| Cluster { identity: mix(at, CLUSTERS as u64), weight: 0.0, candidates: Vec::new() };
         let mut clusters: Vec<Cluster> = (0..count as u64).map(empty).collect();
         for (server, entry) in (0..=u16::MAX).zip(servers) {
-            let same = |other: &&Server| other.host == entry.host && other.port == entry.port;
+            let same = |other: &&Server| {
+                (&other.host, other.port, &other.socket) == (&entry.host, entry.port, &entry.socket)
+            };
             let occurrence = servers[..usize::from(server)].iter().filter(same).count();
-            let identity = hash_bytes(mix(entry.port.into(), occurrence as u64), entry.host.as_bytes());
+            let socket = entry.socket.as_ref().map(|path| path.as_os_str().as_encoded_bytes());
+            let name = socket.unwrap_or(entry.host.as_bytes());
+            let identity = hash_bytes(mix(entry.port.into(), occurrence as u64), name);
             let weight = f64::from(entry.weight.max(1));
             let cluster = &mut clusters[identity as usize % count];
             cluster.weight += weight;

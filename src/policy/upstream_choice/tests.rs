@@ -10,6 +10,8 @@ fn upstream(balance: Balance, weights: &[u32]) -> Upstream {
     let server = |(at, weight): (usize, &u32)| Server {
         host: format!("server-{at}.test"),
         port: 80,
+        socket: None,
+        tls: false,
         weight: *weight,
         authority: String::new(),
     };
@@ -150,7 +152,11 @@ fn a_hash_finds_the_last_usable_server_wherever_it_is() {
 
 #[test]
 fn a_hash_knows_servers_by_name_not_by_place() {
-    let forward = upstream(by_source(), &[1, 1, 1, 1]);
+    let mut forward = upstream(by_source(), &[1, 1, 1, 1]);
+    // Unix sockets all have the same host and port.
+    for (server, path) in forward.servers.iter_mut().zip(["/run/a.sock", "/run/b.sock"]) {
+        (server.host, server.socket) = ("localhost".to_owned(), Some(path.into()));
+    }
     let mut backward = forward.clone();
     backward.servers.reverse();
     let mut choosers = [forward, backward].map(|upstream| Chooser::new(&[upstream], 0));

@@ -9,7 +9,14 @@ const UPSTREAM: UpstreamId = UpstreamId(0);
 const START: Monotonic = Monotonic(1_000_000_000_000);
 
 fn health() -> PassiveHealth {
-    let server = Server { host: "a.test".to_owned(), port: 80, weight: 1, authority: String::new() };
+    let server = Server {
+        host: "a.test".to_owned(),
+        port: 80,
+        socket: None,
+        tls: false,
+        weight: 1,
+        authority: String::new(),
+    };
     PassiveHealth::new(&[Upstream {
         name: String::new(),
         servers: vec![server.clone(), server],

@@ -1,6 +1,7 @@
 //! What every test here stands on: the built proxy as a process, servers and clients of raw bytes, and waiting that is
 //! bounded. Knows HTTP/1.1 from its own strict reader alone; nothing of the crate under test is used.
 
+pub(crate) mod authority;
 pub(crate) mod gate;
 pub(crate) mod message;
 pub(crate) mod peers;
@@ -8,6 +9,7 @@ pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod raw_client;
 pub(crate) mod scripted_server;
+pub(crate) mod tls_client;
 pub(crate) mod wire;
 
 use std::net::{Ipv4Addr, SocketAddr};

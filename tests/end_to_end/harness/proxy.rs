@@ -21,6 +21,7 @@ use super::{Directory, RawClient, ScriptedServer, eventually, unused_address};
 pub(crate) struct Setup {
     root: String,
     cpus: String,
+    listener: String,
     body: String,
     variables: Vec<(String, String)>,
     files: Vec<(String, String)>,
@@ -33,6 +34,7 @@ impl Setup {
         Self {
             root: String::new(),
             cpus: next_cpu(),
+            listener: String::new(),
             body: String::new(),
             variables: Vec::new(),
             files: Vec::new(),
@@ -71,6 +73,12 @@ impl Setup {
         self.with(format!("[[route]]\n{settings}\nupstream = \"origin\"\naccess = \"open\""))
     }
 
+    /// Sets what else the listener has, its own tables included.
+    pub(crate) fn listener(mut self, toml: &str) -> Self {
+        toml.clone_into(&mut self.listener);
+        self
+    }
+
     /// Adds keys of the root.
     pub(crate) fn root(mut self, toml: &str) -> Self {
         self.root.push_str(toml);
@@ -100,9 +108,10 @@ impl Setup {
     pub(crate) fn text(&self) -> String {
         let mut text = self.root.clone();
         let (cpus, address, admin) = (&self.cpus, self.address, self.admin);
+        let listener = &self.listener;
         let written = write!(
             text,
-            "[workers]\ncpus = \"{cpus}\"\n\n[[listener]]\nname = \"public\"\naddress = \"{address}\"\n\n\
+            "[workers]\ncpus = \"{cpus}\"\n\n[[listener]]\nname = \"public\"\naddress = \"{address}\"\n{listener}\n\n\
              [admin]\naddress = \"{admin}\"\n\n[log]\naccess = \"access.log\"\n\n{}",
             self.body
         );

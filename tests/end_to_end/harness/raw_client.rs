@@ -1,7 +1,12 @@
 //! A client that sends the bytes it is given and reads answers strictly.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
 
 use super::PATIENCE;
 use super::message::{Answers, Fault, Message, read_head, read_response, take};
@@ -21,6 +26,23 @@ impl RawClient {
 
     pub(crate) fn try_connect(address: SocketAddr) -> std::io::Result<Self> {
         TcpStream::connect_timeout(&address, PATIENCE).map(|stream| Self { wire: Wire::new(stream) })
+    }
+
+    /// A connection to the Unix socket at `path`.
+    #[track_caller]
+    pub(crate) fn connect_unix(path: &Path) -> Self {
+        let stream = UnixStream::connect(path);
+        let stream = stream.unwrap_or_else(|error| panic!("cannot connect to {}: {error}", path.display()));
+        Self { wire: Wire::new(TcpStream::from(OwnedFd::from(stream))) }
+    }
+
+    /// A connection from one address of this host to another.
+    #[track_caller]
+    pub(crate) fn connect_from(own: IpAddr, address: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::new(own, 0).into()).expect("an address of this host");
+        socket.connect(&address.into()).expect("a connection");
+        Self { wire: Wire::new(socket.into()) }
     }
 
     /// Sends bytes; a peer that does not take them fails the test.

@@ -1,6 +1,10 @@
 //! A server that does what a test's script says, connection by connection, and keeps what it was sent.
 
+use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -24,9 +28,14 @@ pub(crate) struct Seen {
 
 /// A listening server. Dropping it closes its connections and fails the test if a script panicked.
 pub(crate) struct ScriptedServer {
-    address: SocketAddr,
+    address: Address,
     shared: Arc<Shared>,
     acceptor: Option<JoinHandle<()>>,
+}
+
+enum Address {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
 }
 
 #[derive(Default)]
@@ -66,10 +75,26 @@ impl ScriptedServer {
         script: impl Fn(&mut Connection) + Send + Sync + 'static,
     ) -> Self {
         let address = listener.local_addr().expect("the server's address");
+        let accept = move || listener.accept().map(|(stream, _)| stream);
+        Self::accepting(Address::Tcp(address), accept, script)
+    }
+
+    /// The same on a Unix socket at `path`.
+    pub(crate) fn on_unix(path: &Path, script: impl Fn(&mut Connection) + Send + Sync + 'static) -> Self {
+        let listener = UnixListener::bind(path).expect("a socket for the server");
+        let accept = move || listener.accept().map(|(stream, _)| TcpStream::from(OwnedFd::from(stream)));
+        Self::accepting(Address::Unix(path.to_owned()), accept, script)
+    }
+
+    fn accepting(
+        address: Address,
+        accept: impl Fn() -> io::Result<TcpStream> + Send + 'static,
+        script: impl Fn(&mut Connection) + Send + Sync + 'static,
+    ) -> Self {
         let (shared, script) = (Arc::<Shared>::default(), Arc::new(script));
         let accepting = Arc::clone(&shared);
         let acceptor = std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
+            while let Ok(stream) = accept() {
                 let script = Arc::clone(&script);
                 if !accepting.welcome(stream, move |connection| script(connection)) {
                     return;
@@ -94,8 +119,12 @@ impl ScriptedServer {
         Self::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     }
 
+    #[track_caller]
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        match &self.address {
+            Address::Tcp(address) => *address,
+            Address::Unix(path) => panic!("{} has no address", path.display()),
+        }
     }
 
     /// What was seen so far, by connection.
@@ -145,7 +174,10 @@ impl Drop for ScriptedServer {
     fn drop(&mut self) {
         self.shared.lock().stopping = true;
         // Wakes `accept`, then every script that reads.
-        let _woken = TcpStream::connect_timeout(&self.address, PATIENCE);
+        match &self.address {
+            Address::Tcp(address) => drop(TcpStream::connect_timeout(address, PATIENCE)),
+            Address::Unix(path) => drop(UnixStream::connect(path)),
+        }
         if let Some(acceptor) = self.acceptor.take() {
             let _ended = acceptor.join();
         }

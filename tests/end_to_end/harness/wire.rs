@@ -24,7 +24,8 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) fn new(stream: TcpStream) -> Self {
-        stream.set_nodelay(true).expect("TCP_NODELAY");
+        // A Unix socket has no such option.
+        let _of_tcp_alone = stream.set_nodelay(true);
         stream.set_write_timeout(Some(PATIENCE)).expect("a write timeout");
         Self { stream, unread: Vec::new() }
     }

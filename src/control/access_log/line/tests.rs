@@ -99,13 +99,18 @@ fn every_byte_pair_makes_valid_json() {
 
 #[test]
 fn client_addresses_read_as_the_standard_library_writes_them() {
-    for client in ["0.0.0.0:0", "255.1.20.103:65535", "[::1]:80", "[2001:db8::7]:443", "[::ffff:192.0.2.1]:9"]
-    {
+    let check = |client: &str, expected: &str| {
         let client: SocketAddr = client.parse().unwrap();
         let mut line = Vec::new();
         address(&mut line, client);
-        assert_eq!(String::from_utf8(line).unwrap(), client.to_string());
+        assert_eq!(String::from_utf8(line).unwrap(), expected);
+    };
+    for client in ["0.0.0.0:1", "255.1.20.103:65535", "[::1]:80", "[2001:db8::7]:443", "[::ffff:192.0.2.1]:9"]
+    {
+        check(client, client);
     }
+    // That of a client on a Unix socket.
+    check("0.0.0.0:0", "unix:");
 }
 
 #[test]

@@ -12,7 +12,9 @@ use crate::limits;
 use crate::policy::access_rule::AccessRule;
 use crate::policy::path_rules::PathPattern;
 use crate::policy::route_table::{Route, RouteKind, RouteTable, RouteTarget, UpstreamHost};
-use crate::policy::ruleset::{Balance, Forwarding, Limits, PoolLimits, Ruleset, Server, Timeouts, Upstream};
+use crate::policy::ruleset::{
+    Balance, Forwarding, Limits, ListenerId, PoolLimits, Ruleset, Server, Timeouts, Upstream,
+};
 
 pub(super) const DATE: &str = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
 
@@ -66,7 +68,7 @@ pub(super) fn open_route() -> Route {
         methods: Vec::new(),
         kind: RouteKind::Resource,
         target: RouteTarget::Upstream(UpstreamId(0)),
-        access: AccessRule::Open,
+        access: AccessRule::OPEN,
         strip_prefix: None,
         rewrite: None,
         upstream_host: UpstreamHost::Preserve,
@@ -83,8 +85,14 @@ pub(super) fn open_route() -> Route {
 }
 
 pub(super) fn rules_of(routes: Vec<Route>) -> Rules {
-    let server =
-        |at| Server { host: format!("s{at}"), port: 80, weight: 1, authority: format!("s{at}.test") };
+    let server = |at| Server {
+        host: format!("s{at}"),
+        port: 80,
+        socket: None,
+        tls: false,
+        weight: 1,
+        authority: format!("s{at}.test"),
+    };
     Rules::new(Arc::new(Ruleset {
         generation: 1,
         listeners: Vec::new(),
@@ -100,6 +108,7 @@ pub(super) fn rules_of(routes: Vec<Route>) -> Rules {
             header: limits::TIMEOUT_HEADER,
             body: limits::TIMEOUT_BODY,
             idle: limits::TIMEOUT_IDLE,
+            handshake: limits::TIMEOUT_HANDSHAKE,
             connect: limits::TIMEOUT_CONNECT,
             response: limits::TIMEOUT_RESPONSE,
             drain: limits::TIMEOUT_DRAIN,
@@ -110,6 +119,7 @@ pub(super) fn rules_of(routes: Vec<Route>) -> Rules {
             header_count: 50,
             body_bytes: 1 << 20,
             connections: 1,
+            connections_per_address: 1,
         },
         forwarding: Forwarding::default(),
     }))
@@ -123,7 +133,7 @@ impl Stage {
     pub(super) fn with(routes: Vec<Route>) -> Self {
         let rules = rules_of(routes);
         let mut buffers = BufferPool::default();
-        let peer = Peer { listener: ListenerId(0), address: "192.0.2.7:4000".parse().unwrap() };
+        let peer = Peer { listener: ListenerId(0), address: "192.0.2.7:4000".parse().unwrap(), tls: None };
         let exchange = Exchange::new(peer, rules.clone(), buffers.take_small(), Monotonic(0));
         Self {
             exchange: Some(exchange),

@@ -1,0 +1,126 @@
+//! What a connection goes through before its first request where the listener asks for it: a PROXY header, then a TLS
+//! handshake. Both within the handshake's time, from the accept on.
+
+use std::future::{Future, poll_fn};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+
+use super::state::Worker;
+use crate::net::clock;
+use crate::net::connection::{ColdConnection, Connection};
+use crate::net::deadline::Deadline;
+use crate::net::proxy_preface::take_proxy_header;
+use crate::net::tls::{Greeted, ListenerIdentity, greet};
+use crate::policy::exchange::{Peer, TlsPeer};
+use crate::policy::refusal::{AnswerFrame, Refusal, write_refusal};
+use crate::policy::ruleset::{ListenerId, ProxyProtocol};
+
+/// What became of it.
+pub(super) enum Arrival {
+    Arrived(ColdConnection, Peer),
+    Lingers(Connection),
+    Closed,
+}
+
+/// True where nothing comes before the first request.
+pub(super) fn is_plain(worker: &Worker, listener: ListenerId) -> bool {
+    let generation = worker.generation();
+    let listener = generation.rules.listeners.get(usize::from(listener.0));
+    listener.is_some_and(|listener| listener.proxy_protocol.is_none() && !listener.tls)
+}
+
+/// Takes a connection through what its listener asks for.
+pub(super) async fn arrive(
+    worker: &Worker,
+    cold: ColdConnection,
+    mut peer: Peer,
+    deadline: &Deadline,
+) -> Arrival {
+    let generation = worker.generation();
+    let position = usize::from(peer.listener.0);
+    let Some(listener) = generation.rules.listeners.get(position) else { return Arrival::Closed };
+    let due = clock::monotonic().after(generation.rules.timeouts.handshake);
+    deadline.set(due);
+    let mut cold = cold;
+    if let Some(rule) = &listener.proxy_protocol {
+        match in_time(worker, deadline, proxied(rule, cold, &mut peer)).await {
+            Some(taken) => cold = taken,
+            None => {
+                worker.metrics.proxy_header_refused.add(1);
+                return Arrival::Closed;
+            }
+        }
+    }
+    if !listener.tls {
+        return Arrival::Arrived(cold, peer);
+    }
+    let Some(identity) = generation.identities.listeners.get(position).cloned().flatten() else {
+        return Arrival::Closed;
+    };
+    match in_time(worker, deadline, greeted(worker, identity, cold, peer)).await {
+        Some(arrival) => arrival,
+        None => Arrival::Closed,
+    }
+}
+
+/// The connection behind its PROXY header, if that may be believed.
+async fn proxied(rule: &ProxyProtocol, cold: ColdConnection, peer: &mut Peer) -> Option<ColdConnection> {
+    if !rule.from.iter().any(|network| network.contains(&peer.address.ip())) {
+        return None;
+    }
+    let (cold, header) = take_proxy_header(cold).await?;
+    if let Some(source) = header.source {
+        peer.address = source;
+    }
+    Some(cold)
+}
+
+async fn greeted(
+    worker: &Worker,
+    identity: Arc<ListenerIdentity>,
+    cold: ColdConnection,
+    mut peer: Peer,
+) -> Option<Arrival> {
+    let limit = worker.generation().rules.timeouts.handshake;
+    match greet(cold, identity.config.clone(), limit).await {
+        Ok(Greeted::Secured(cold, greeting)) => {
+            worker.metrics.handshakes.add(1);
+            worker.metrics.handshakes_resumed.add(u64::from(greeting.resumed));
+            let (names, server_name, client) =
+                (identity.names.clone(), greeting.server_name, greeting.client);
+            peer.tls = Some(Rc::new(TlsPeer { names, server_name, client }));
+            Some(Arrival::Arrived(cold, peer))
+        }
+        Ok(Greeted::PlainHttp(cold)) => {
+            worker.metrics.handshakes_failed.add(1);
+            let connection = cold.warm();
+            let date = worker.wall_time().text;
+            let frame = AnswerFrame { date: &date, connection: Some(b"close"), head_only: false };
+            let mut answer = Vec::new();
+            write_refusal(Refusal::PlainHttp, None, frame, &mut answer);
+            let _peer_not_told = connection.write_now(&answer);
+            Some(Arrival::Lingers(connection))
+        }
+        Err(_) => {
+            worker.metrics.handshakes_failed.add(1);
+            None
+        }
+    }
+}
+
+/// `None` when the time is over, or the drain's.
+async fn in_time<T>(
+    worker: &Worker,
+    deadline: &Deadline,
+    work: impl Future<Output = Option<T>>,
+) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    poll_fn(|context| {
+        if worker.cut.get() || deadline.passed(clock::monotonic()) {
+            return Poll::Ready(None);
+        }
+        work.as_mut().poll(context)
+    })
+    .await
+}
