@@ -31,6 +31,9 @@ const _: () = assert!(HEADER_BYTES_MAX + HEAD_ROOM + TAIL_ROOM <= BUFFER_LARGE_B
 
 // --- TLS -----------------------------------------------------------------------------------------------------
 
+/// Handshakes that a worker begins per turn of its loop: each takes some 120 µs, so that the exchanges under way wait a
+/// millisecond at most for a storm of them.
+pub const HANDSHAKES_PER_TURN: usize = 8;
 /// Bytes of a handshake not yet consumed: a client's certificate chain is its largest message, and rustls takes none
 /// above 64 KiB.
 pub const TLS_HANDSHAKE_BYTES: usize = 72 * 1024;

@@ -96,6 +96,8 @@ async fn live(settings: WorkerSettings) -> Result<(), WorkerFault> {
     let doorbell = Doorbell::new(settings.inbox.doorbell.try_clone().map_err(other)?).map_err(other)?;
     ring::spawn(tick(worker.clone()));
     ring::spawn(keep_pool(worker.clone()));
+    let gatekeeper = worker.clone();
+    ring::spawn(async move { gatekeeper.handshakes.turn().await });
     ring::spawn(obey(worker.clone(), settings.inbox, doorbell));
     if !settings.busy_poll.is_zero() {
         ring::spawn(busy_poll::spin(worker.clone(), settings.busy_poll));

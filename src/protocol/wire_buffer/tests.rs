@@ -108,7 +108,9 @@ fn bytes_are_appended_up_to_the_tail_room() {
     let mut buffer = filled(b"");
     let (storage, start, end) = buffer.lend_for_read();
     buffer.restore(storage);
-    for (count, fits) in [(end - start + 1, false), (end - start - 1, true), (2, false), (1, true), (1, false)] {
+    for (count, fits) in
+        [(end - start + 1, false), (end - start - 1, true), (2, false), (1, true), (1, false)]
+    {
         assert_eq!(buffer.append(&vec![b'x'; count]), fits, "{count}");
     }
 }
