@@ -98,7 +98,7 @@ fn a_client_certificate_opens_the_route_that_asks_for_one() {
 }
 
 #[test]
-fn the_server_learns_who_the_client_proved_to_be() {
+fn server_and_log_learn_who_the_client_proved_to_be() {
     let server = ScriptedServer::ok();
     let vouching = Authority::new("clients");
     let settings = "client_auth = \"optional\"\nclient_ca = \"clients.pem\"";
@@ -121,6 +121,13 @@ fn the_server_learns_who_the_client_proved_to_be() {
             assert_eq!(request.fields.get("x-gate").as_deref(), Some("{a}"), "{request:?}");
             assert!(!request.fields.has("x_digest"), "{request:?}");
         }
+    }
+    // So does the access log.
+    for (number, line) in proxy.wait_for_log(4).iter().enumerate() {
+        let subject = (number < 2).then_some("CN=alice.test");
+        assert_eq!(line["client_certificate_subject"].as_str(), subject, "{line}");
+        assert_eq!(line.get("client_certificate_sha256").is_some(), subject.is_some(), "{line}");
+        assert_eq!(line["server_name"], "a.test", "{line}");
     }
 }
 
