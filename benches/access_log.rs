@@ -12,6 +12,7 @@ use ringwall::control::access_log::line::{Names, write_line};
 use ringwall::control::settings::LogFormat;
 use ringwall::policy::ruleset::{ListenerId, UpstreamId};
 use ringwall::protocol::moment::UnixMicros;
+use ringwall::protocol::span::Span;
 use ringwall::telemetry::access_record::{AccessRecord, LogBatch};
 
 const CONFIGURATION: &str = r#"
@@ -40,6 +41,9 @@ fn record(batch: &mut LogBatch) -> AccessRecord {
         retries: 0,
         trace_id: *b"0af7651916cd43dd8448eb211c80319c",
         generation: 0,
+        server_name: Span::default(),
+        certificate_subject: Span::default(),
+        certificate_digest: Span::default(),
     }
 }
 

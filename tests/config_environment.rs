@@ -1,6 +1,7 @@
 //! Settings from environment variables: how they are named, what they set, and how their values are read.
 
 use ringwall::config::{self, ConfigError, Loaded};
+use ringwall::policy::field_template::FieldTemplate;
 use ringwall::policy::route_table::RouteTarget;
 
 const FILE: &str = "\
@@ -41,7 +42,7 @@ fn names_go_without_regard_to_case_and_hyphens() {
     assert_eq!(loaded.settings.ruleset.upstreams.len(), 1, "the upstream with a hyphen was meant");
     let loaded = good(&[("RINGWALL_ROUTE__0__SET_HEADERS__X_TEAM", "blue")]);
     let route = &loaded.settings.ruleset.routes.routes()[0];
-    assert_eq!(route.set_headers, [("x-team".to_owned(), "blue".to_owned())]);
+    assert_eq!(route.set_headers, [("x-team".to_owned(), FieldTemplate::Fixed("blue".to_owned()))]);
 }
 
 #[test]

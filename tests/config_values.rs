@@ -9,6 +9,7 @@ use ringwall::control::settings::{AccessLog, LogFormat, Settings};
 use ringwall::limits;
 use ringwall::net::tls::settings::{CertificateFiles, ClientAuth, ListenerTls, UpstreamTls};
 use ringwall::policy::access_rule::{AccessRule, ClientCertificateRule, TokenRule};
+use ringwall::policy::field_template::{FieldTemplate, Name, Piece};
 use ringwall::policy::path_rules::{HostPattern, PathPattern};
 use ringwall::policy::route_table::{Endpoints, FixedAnswer, RouteKind, RouteTarget, UpstreamHost};
 use ringwall::policy::ruleset::{Balance, HashKey, HealthCheck, ListenerId, PoolLimits, Server, UpstreamId};
@@ -67,7 +68,7 @@ access = "upstream"
 strip_prefix = "/orders"
 rewrite = "/v2{path}?{query}"
 upstream_host = "Orders.Internal"
-set_headers = { X-B = "2", x-a = "1" }
+set_headers = { X-B = "2", x-a = "1", x-c = "{client_certificate.san}", x-d = "{{d}}" }
 response_headers = { "Strict-Transport-Security" = "max-age=1" }
 clients = ["10.0.0.0/8", "192.0.2.1"]
 endpoints = { allow = "/orders/a", deny = ["/orders/b/*"] }
@@ -176,8 +177,10 @@ fn routes_come_in_file_order_with_all_that_they_say() {
     assert_eq!(first.rewrite.as_deref(), Some("/v2{path}?{query}"));
     assert_eq!(first.upstream_host, UpstreamHost::Name("orders.internal".to_owned()));
     let mut set = first.set_headers.clone();
-    set.sort();
-    assert_eq!(set, [owned("x-a", "1"), owned("x-b", "2")]);
+    set.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let fixed = |name: &str, value: &str| (name.to_owned(), FieldTemplate::Fixed(value.to_owned()));
+    let san = FieldTemplate::Pieces(vec![Piece::Named(Name::CertificateSan)]);
+    assert_eq!(set, [fixed("x-a", "1"), fixed("x-b", "2"), ("x-c".to_owned(), san), fixed("x-d", "{d}")]);
     assert_eq!(first.response_headers, [owned("strict-transport-security", "max-age=1")]);
     assert_eq!(first.clients, [network("10.0.0.0/8"), network("192.0.2.1/32")]);
     let endpoints = Endpoints { allow: vec![path("/orders/a")], deny: vec![path("/orders/b/*")] };

@@ -2,6 +2,7 @@
 //!
 //! What is refused here can never be sent, whatever a request holds.
 
+use crate::policy::field_template::FieldTemplate;
 use crate::policy::route_table::check_template;
 
 /// Fields the proxy writes itself, on requests and responses alike: they frame or belong to one hop.
@@ -69,16 +70,10 @@ pub(super) fn parse_field_value(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A field value that holds no placeholder.
-pub(super) fn parse_static_value(text: &str) -> Result<String, String> {
-    if text.contains(['{', '}']) {
-        return Err(
-            "`{...}` stands for what a token says and needs a token rule, which this version has not; \
-                    write a fixed value"
-                .to_owned(),
-        );
-    }
-    parse_field_value(text)
+/// A field value with placeholders.
+pub(super) fn parse_field_template(text: &str) -> Result<FieldTemplate, String> {
+    parse_field_value(text)?;
+    FieldTemplate::parse(text).map_err(|fault| fault.to_string())
 }
 
 /// A method, in upper case.
@@ -161,7 +156,12 @@ mod tests {
     fn field_values_cannot_end_the_field() {
         let bad = ["a\r\nb: c", "a\nb", "a\0", "\u{7f}", "é", " a", "a ", "\ta"];
         check(parse_field_value, &["", "a", "a b\tc", "{\"a\":1}"], &bad);
-        check(parse_static_value, &["", "max-age=1"], &["{sub}", "a}", "a\nb"]);
+        for text in ["", "max-age=1", "{client_certificate.san}"] {
+            assert!(parse_field_template(text).is_ok(), "{text:?}");
+        }
+        for text in ["{sub}", "a}", "a\nb", "{client_certificate.san}\r\nb: c", " {client_certificate.san}"] {
+            assert!(parse_field_template(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use super::addresses::parse_authority;
 use super::http_text::{
-    parse_field_value, parse_location, parse_method, parse_prefix, parse_request_field, parse_response_field,
-    parse_rewrite, parse_static_value,
+    parse_field_template, parse_field_value, parse_location, parse_method, parse_prefix, parse_request_field,
+    parse_response_field, parse_rewrite,
 };
 use super::process::{network, timeout_range};
 use super::reader::{Field, Section, nearest};
@@ -71,7 +71,7 @@ fn route(section: &Section<'_>, names: &Names<'_>) -> Option<Route> {
             .get("rewrite")
             .and_then(|field| field.parsed("a target such as \"/v2{path}\"", parse_rewrite)),
         upstream_host: upstream_host(section),
-        set_headers: headers(section, "set_headers", parse_request_field, parse_static_value),
+        set_headers: headers(section, "set_headers", parse_request_field, parse_field_template),
         response_headers: headers(section, "response_headers", parse_response_field, parse_field_value),
         endpoints: endpoints(section),
         response_timeout: timeout("response"),
@@ -88,6 +88,7 @@ fn route(section: &Section<'_>, names: &Names<'_>) -> Option<Route> {
     if route.access.client_certificate.is_some() {
         certificates_are_asked_for(section, &route.listeners, names);
     }
+    fields_can_be_set(section, &route, names);
     Some(route)
 }
 
@@ -212,11 +213,8 @@ fn client_certificate(section: &Section<'_>, field: &Field<'_>) -> Option<Client
 /// A rule about certificates where clients are asked for none admits nobody.
 fn certificates_are_asked_for(section: &Section<'_>, listeners: &[ListenerId], names: &Names<'_>) {
     let Some(field) = section.get("access") else { return };
-    let all = names.listeners.iter().zip(&names.client_auth).enumerate();
-    let own = all.filter(|(at, _)| {
-        listeners.is_empty() || listeners.iter().any(|listener| usize::from(listener.0) == *at)
-    });
-    let (without, with): (Vec<_>, Vec<_>) = own.partition(|(_, (_, asks))| **asks == ClientAuth::Off);
+    let (without, with): (Vec<_>, Vec<_>) =
+        client_auth_of(listeners, names).partition(|(_, asks)| *asks == ClientAuth::Off);
     if with.is_empty() && !without.is_empty() {
         field.object(
             "no listener of this route asks clients for a certificate, so that nobody is admitted; set `client_auth` \
@@ -224,9 +222,38 @@ fn certificates_are_asked_for(section: &Section<'_>, listeners: &[ListenerId], n
         );
         return;
     }
-    for (_, (name, _)) in without {
+    for (name, _) in without {
         field.warn(format!("listener `{name}` asks clients for no certificate: nobody is admitted there"));
     }
+}
+
+/// A field about certificates where clients are asked for none is never there.
+fn fields_can_be_set(section: &Section<'_>, route: &Route, names: &Names<'_>) {
+    if client_auth_of(&route.listeners, names).any(|(_, asks)| asks != ClientAuth::Off) {
+        return;
+    }
+    for (name, value) in &route.set_headers {
+        if value.needs_certificate()
+            && let Some(field) = section.get("set_headers")
+        {
+            field.warn(format!(
+                "`{name}` is never set: no listener of this route asks clients for a certificate; set `client_auth` in \
+                 [listener.tls]"
+            ));
+        }
+    }
+}
+
+/// The names of a route's listeners, and whether they ask clients for a certificate.
+fn client_auth_of<'n>(
+    listeners: &'n [ListenerId],
+    names: &'n Names<'_>,
+) -> impl Iterator<Item = (&'n str, ClientAuth)> {
+    let all = names.listeners.iter().zip(&names.client_auth).enumerate();
+    let own = all.filter(|(at, _)| {
+        listeners.is_empty() || listeners.iter().any(|listener| usize::from(listener.0) == *at)
+    });
+    own.map(|(_, (name, asks))| (*name, *asks))
 }
 
 fn strip_prefix(section: &Section<'_>, path: Option<&PathPattern>) -> Option<String> {
@@ -260,14 +287,14 @@ fn upstream_host(section: &Section<'_>) -> UpstreamHost {
 }
 
 /// Fields to set, by lower-case name.
-fn headers(
+fn headers<V: Default>(
     section: &Section<'_>,
     key: &str,
     parse_name: fn(&str) -> Result<String, String>,
-    parse_value: fn(&str) -> Result<String, String>,
-) -> Vec<(String, String)> {
+    parse_value: fn(&str) -> Result<V, String>,
+) -> Vec<(String, V)> {
     let entries = section.get(key).map(|field| field.entries()).unwrap_or_default();
-    let mut headers: Vec<(String, String)> = Vec::new();
+    let mut headers: Vec<(String, V)> = Vec::new();
     for (name, place, field) in entries {
         // A variable's name has no `-`, and hardly a field has `_`.
         let name = if place.is_variable() { name.replace('_', "-") } else { name.to_owned() };

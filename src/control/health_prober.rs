@@ -3,16 +3,17 @@
 //! What follows from an answer (how many failures take a server out) is `policy::upstream_health`.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::published::Published;
 use crate::limits;
+use crate::net::blocking_stream::BlockingStream;
 use crate::net::clock;
 use crate::net::recurring::{FirstTurn, Recurring};
-use crate::net::unix_socket;
+use crate::net::tls::UpstreamIdentity;
 use crate::protocol::moment::Monotonic;
 
 /// One server to check, again and again.
@@ -26,6 +27,8 @@ pub struct ProbeTarget {
     pub server: usize,
     /// The server's Unix socket, asked in place of addresses.
     pub socket: Option<PathBuf>,
+    /// What it is checked against over TLS, and the host it must be; absent: it is asked in the clear.
+    pub tls: Option<(Arc<UpstreamIdentity>, String)>,
     /// What goes into `Host`.
     pub authority: String,
     /// Target, origin form.
@@ -55,7 +58,7 @@ pub enum ProbeFault {
     /// The answer's head is longer than [`limits::PROBE_HEAD_BYTES`].
     #[error("the answer's head is longer than {} bytes", limits::PROBE_HEAD_BYTES)]
     HeadTooLong,
-    /// Connecting, sending or receiving failed; also when the time was up.
+    /// Connecting, the handshake, sending or receiving failed; also when the time was up.
     #[error("{0}")]
     Io(#[from] io::Error),
     /// Its name has no address.
@@ -92,18 +95,12 @@ impl HealthProber {
 
 /// Makes one check.
 pub fn probe(target: &ProbeTarget) -> Result<(), ProbeFault> {
-    let deadline = clock::monotonic().after(target.time_limit);
-    let mut stream = match &target.socket {
-        Some(path) => unix_socket::connect(path)?,
-        None => connect(&target.addresses.read(), deadline)?,
-    };
-    stream.set_write_timeout(Some(left_until(deadline)?))?;
+    let mut stream = open(target, clock::monotonic().after(target.time_limit))?;
     stream.write_all(&request(target))?;
     let mut head = vec![0; limits::PROBE_HEAD_BYTES];
     let mut filled = 0;
     loop {
-        stream.set_read_timeout(Some(left_until(deadline)?))?;
-        let count = stream.read(&mut head[filled..]).map_err(timeout_by_name)?;
+        let count = stream.read(&mut head[filled..])?;
         if count == 0 {
             return Err(
                 io::Error::new(ErrorKind::UnexpectedEof, "closed before the answer was complete").into()
@@ -129,14 +126,22 @@ fn request(target: &ProbeTarget) -> Vec<u8> {
     .into_bytes()
 }
 
-fn connect(addresses: &[SocketAddr], deadline: Monotonic) -> Result<TcpStream, ProbeFault> {
+fn open(target: &ProbeTarget, deadline: Monotonic) -> Result<BlockingStream, ProbeFault> {
+    let stream = match &target.socket {
+        Some(path) => BlockingStream::connect_unix(path, deadline)?,
+        None => connect(&target.addresses.read(), deadline)?,
+    };
+    match &target.tls {
+        Some((identity, host)) => Ok(stream.secured(identity, host)?),
+        None => Ok(stream),
+    }
+}
+
+fn connect(addresses: &[SocketAddr], deadline: Monotonic) -> Result<BlockingStream, ProbeFault> {
     let mut fault = ProbeFault::NoAddress;
     for address in addresses {
-        match TcpStream::connect_timeout(address, left_until(deadline)?) {
-            Ok(stream) => {
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
+        match BlockingStream::connect(*address, deadline) {
+            Ok(stream) => return Ok(stream),
             Err(error) => fault = error.into(),
         }
     }
@@ -156,21 +161,6 @@ fn status(mut bytes: &[u8]) -> Result<Option<u16>, ProbeFault> {
             },
         }
     }
-}
-
-/// Never zero, which sockets take for "without limit".
-fn left_until(deadline: Monotonic) -> io::Result<Duration> {
-    let left = deadline.since(clock::monotonic());
-    if left.is_zero() { Err(timed_out()) } else { Ok(left) }
-}
-
-/// A blocking socket reports its time limit as "would block".
-fn timeout_by_name(error: io::Error) -> io::Error {
-    if error.kind() == ErrorKind::WouldBlock { timed_out() } else { error }
-}
-
-fn timed_out() -> io::Error {
-    io::Error::new(ErrorKind::TimedOut, "no answer in time")
 }
 
 #[cfg(test)]

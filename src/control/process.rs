@@ -10,11 +10,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 use super::access_log::LogWriter;
 use super::admin_server::AdminServer;
 use super::event::Event;
-use super::health_prober::HealthProber;
+use super::health_prober::{HealthProber, ProbeTarget};
 use super::identity_files::IdentityFiles;
 use super::journal;
 use super::published::Published;
@@ -331,7 +332,9 @@ impl Process {
             Some(Ok(identities)) => {
                 force.identities = Arc::clone(&identities);
                 let view = Arc::new(force.watch.view());
+                let probes = force.watch.probes(&identities);
                 force.supervisor.apply((Arc::clone(&force.rules), identities, view));
+                check_servers(&mut self.prober, probes);
                 journal::info("certificates and keys were read again");
             }
             Some(Err(faults)) => {
@@ -365,9 +368,7 @@ impl Process {
         }
         let view = Arc::new(watch.view());
         self.status.upstreams = status::upstreams(&rules, &view, &watch);
-        if let Err(error) = self.prober.watch(watch.probes()) {
-            journal::warn(format_args!("servers are checked by fewer threads than there should be: {error}"));
-        }
+        check_servers(&mut self.prober, watch.probes(&identities));
         let in_force = (Arc::clone(&rules), Arc::clone(&identities), view);
         let supervisor = match self.force.take() {
             Some(mut force) => {
@@ -437,6 +438,13 @@ impl Process {
         }
         self.status.draining = matches!(self.stage, Stage::Draining { .. });
         self.published.replace(self.status.clone());
+    }
+}
+
+/// Has these checks made from now on.
+fn check_servers(prober: &mut HealthProber, probes: Vec<(Duration, ProbeTarget)>) {
+    if let Err(error) = prober.watch(probes) {
+        journal::warn(format_args!("servers are checked by fewer threads than there should be: {error}"));
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::health_prober::{ProbeTarget, Probed};
 use super::published::Published;
 use crate::net::resolver::{Resolved, ServerName};
+use crate::net::tls::Identities;
 use crate::policy::ruleset::{Ruleset, Server, UNIX_PEER, Upstream};
 use crate::policy::upstream_health::{Probe, ProbeState, ServerView, UpstreamView};
 
@@ -136,17 +137,24 @@ impl UpstreamWatch {
         self.upstreams.get(upstream)?.get(server)?.failure.as_deref()
     }
 
-    /// The checks to make, each with its interval.
-    pub fn probes(&self) -> Vec<(Duration, ProbeTarget)> {
+    /// The checks to make, each with its interval. A server that is spoken to over TLS is checked against its upstream's
+    /// of `identities`; one without is not asked.
+    pub fn probes(&self, identities: &Identities) -> Vec<(Duration, ProbeTarget)> {
         let mut probes = Vec::new();
         for (upstream, (rules, group)) in self.rules.upstreams.iter().zip(&self.upstreams).enumerate() {
             let Some(check) = &rules.health else { continue };
+            let identity = identities.upstreams.get(upstream).and_then(Option::as_ref);
             for (server, (rules, watched)) in rules.servers.iter().zip(group).enumerate() {
+                let tls = identity.filter(|_| rules.tls).map(|it| (Arc::clone(it), rules.host.clone()));
+                if rules.tls && tls.is_none() {
+                    continue;
+                }
                 let target = ProbeTarget {
                     generation: self.rules.generation,
                     upstream,
                     server,
                     socket: rules.socket.clone(),
+                    tls,
                     authority: rules.authority.clone(),
                     path: check.path.clone(),
                     time_limit: check.interval,

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 
+use super::field_template::{FieldTemplate, Identity};
 use super::route_table::{Route, UpstreamHost};
 use crate::protocol::http1::{
     BodyFraming, ConnectionOptions, Field, FieldKind, FieldTable, HeadWriter, Method, RequestHead,
@@ -44,6 +45,8 @@ pub struct RequestParts<'a> {
     pub server_authority: &'a str,
     /// The client as the connection shows it.
     pub client: &'a ClientText,
+    /// What the client proved of itself.
+    pub identity: Identity<'a>,
     /// How the client's connection is spoken: `http` or `https`.
     pub scheme: &'static str,
     /// Whether the peer's own forwarding fields are believed.
@@ -132,7 +135,10 @@ pub fn write_request_head(parts: &RequestParts<'_>, out: &mut Vec<u8>) {
         writer.field(b"upgrade", protocol);
     }
     for (name, value) in &parts.route.set_headers {
-        writer.field(name.as_bytes(), value.as_bytes());
+        match value {
+            FieldTemplate::Fixed(value) => writer.field(name.as_bytes(), value.as_bytes()),
+            template => writer.field_if(name.as_bytes(), |out| template.append(&parts.identity, out)),
+        }
     }
     writer.end();
 }
@@ -316,7 +322,7 @@ fn response_field_stays(parts: &ResponseParts<'_>, set: &[(String, String)], fie
 }
 
 /// True when `field` has the name of one that is set, with case and `_` = `-` folded: it must not stand beside it.
-fn is_set(set: &[(String, String)], bytes: &[u8], field: &Field) -> bool {
+fn is_set<V>(set: &[(String, V)], bytes: &[u8], field: &Field) -> bool {
     let name = field.name.of(bytes);
     let fold = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
     set.iter().any(|(own, _)| {

@@ -5,6 +5,7 @@
 
 pub mod access_rule;
 pub mod exchange;
+pub mod field_template;
 pub mod forwarding;
 pub mod path_rules;
 pub mod refusal;

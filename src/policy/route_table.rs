@@ -18,6 +18,7 @@ pub use self::target_rewrite::{
     TargetFault, TemplateFault, check_template, fixed_location, forwarded_target,
 };
 use super::access_rule::AccessRule;
+use super::field_template::FieldTemplate;
 use super::path_rules::{
     HostPattern, PathFault, PathPattern, READINGS, normalise, normalise_lenient, reading,
 };
@@ -88,8 +89,9 @@ pub struct Route {
     pub rewrite: Option<String>,
     /// What `Host` the upstream sees.
     pub upstream_host: UpstreamHost,
-    /// Fields set on the forwarded request; inbound fields of the same folded name are removed. Lower-case names.
-    pub set_headers: Vec<(String, String)>,
+    /// Fields set on the forwarded request, where the client has what they say; inbound fields of the same folded name
+    /// are removed in any case. Lower-case names.
+    pub set_headers: Vec<(String, FieldTemplate)>,
     /// Fields set on the response, replacing the upstream's. Lower-case names.
     pub response_headers: Vec<(String, String)>,
     /// Client addresses it is for; empty: any.

@@ -48,6 +48,12 @@ pub struct AccessRecord {
     pub trace_id: [u8; 32],
     /// Which generation of the rule set judged.
     pub generation: u64,
+    /// The name that the TLS client asked for; empty: none.
+    pub server_name: Span,
+    /// Subject of the certificate that the client proved to own; may be empty with a certificate.
+    pub certificate_subject: Span,
+    /// SHA-256 of that certificate, 64 hexadecimal digits; empty: no certificate.
+    pub certificate_digest: Span,
 }
 
 /// Records on their way from a worker to the log writer.
@@ -109,5 +115,8 @@ pub(crate) fn sample(batch: &mut LogBatch) -> AccessRecord {
         retries: 0,
         trace_id: *b"0af7651916cd43dd8448eb211c80319c",
         generation: 1,
+        server_name: Span::default(),
+        certificate_subject: Span::default(),
+        certificate_digest: Span::default(),
     }
 }

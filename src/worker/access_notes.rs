@@ -1,10 +1,10 @@
 //! Turns the outcome of an exchange into counters and an access record.
 
 use super::state::Worker;
-use crate::policy::exchange::{Outcome, Peer};
+use crate::policy::exchange::{Outcome, Peer, TlsPeer};
 use crate::protocol::moment::Monotonic;
 use crate::protocol::span::Span;
-use crate::telemetry::access_record::AccessRecord;
+use crate::telemetry::access_record::{AccessRecord, LogBatch};
 
 /// Counts `outcome` and writes it to the access log. Its spans point into `text`.
 pub(super) fn note(worker: &Worker, peer: &Peer, outcome: &Outcome, text: &[u8]) {
@@ -26,6 +26,8 @@ pub(super) fn note(worker: &Worker, peer: &Peer, outcome: &Outcome, text: &[u8])
         let base = batch.text.len();
         batch.text.extend_from_slice(text);
         let moved = |span: Span| span.shifted(base);
+        let [server_name, certificate_subject, certificate_digest] =
+            peer.tls.as_ref().map_or([Span::default(); 3], |tls| what_tls_says(tls, batch));
         batch.records.push(AccessRecord {
             time: outcome.time,
             client: outcome.client,
@@ -45,8 +47,22 @@ pub(super) fn note(worker: &Worker, peer: &Peer, outcome: &Outcome, text: &[u8])
             retries: outcome.retries,
             trace_id: outcome.trace_id,
             generation: outcome.generation,
+            server_name,
+            certificate_subject,
+            certificate_digest,
         });
     });
+}
+
+/// The name asked for, and subject and digest of the client's certificate.
+fn what_tls_says(tls: &TlsPeer, batch: &mut LogBatch) -> [Span; 3] {
+    let mut note = |text: Option<&str>| text.map_or(Span::default(), |text| batch.note(text.as_bytes()));
+    let client = tls.client.as_ref();
+    [
+        note(tls.server_name.as_deref()),
+        note(client.map(|client| client.subject.as_str())),
+        note(client.map(|client| client.sha256.as_str())),
+    ]
 }
 
 fn micros(from: Monotonic, to: Monotonic) -> u64 {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::upstream_pool::UpstreamPool;
 use crate::net::connection::Connection;
 use crate::net::dialer::{Destination, DialFault, Secured, dial};
-use crate::net::tls::{Identities, ServerName};
+use crate::net::tls::Identities;
 use crate::policy::exchange::ConnectOrder;
 use crate::policy::ruleset::{Rules, Ruleset, Server, UpstreamId};
 use crate::policy::upstream_choice::Chooser;
@@ -109,8 +109,7 @@ impl Generation {
     fn secured(&self, upstream: UpstreamId, server: &Server) -> Option<Secured> {
         let identity =
             self.identities.upstreams.get(usize::from(upstream.0))?.as_ref().filter(|_| server.tls)?;
-        let own = || ServerName::try_from(server.host.clone()).ok();
-        let name = identity.server_name.clone().or_else(own)?;
+        let name = identity.name_for(&server.host)?;
         Some(Secured { config: identity.config.clone(), name })
     }
 

@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::control::settings::LogFormat;
 use crate::policy::ruleset::{Ruleset, UNIX_PEER};
 use crate::protocol::moment::UnixMicros;
+use crate::protocol::span::Span;
 use crate::telemetry::access_record::AccessRecord;
 
 /// The names that records of one generation refer to by position, already as they stand in a line.
@@ -131,6 +132,12 @@ fn json_line(line: &mut Vec<u8>, worker: usize, record: &AccessRecord, text: &[u
     number(line, record.generation);
     line.extend_from_slice(b",\"worker\":");
     number(line, worker as u64);
+    for (name, value) in proved(record, text) {
+        line.extend_from_slice(b",\"");
+        line.extend_from_slice(name);
+        line.extend_from_slice(b"\":");
+        json_string(line, value);
+    }
     line.extend_from_slice(b"}\n");
 }
 
@@ -171,7 +178,24 @@ fn text_line(line: &mut Vec<u8>, worker: usize, record: &AccessRecord, text: &[u
         line.extend_from_slice(name);
         number(line, value);
     }
+    for (name, value) in proved(record, text) {
+        line.push(b' ');
+        line.extend_from_slice(name);
+        line.push(b'=');
+        text_word(line, value);
+    }
     line.push(b'\n');
+}
+
+/// What TLS says of the client, by its names: only what there is.
+fn proved<'a>(record: &AccessRecord, text: &'a [u8]) -> impl Iterator<Item = (&'static [u8], &'a [u8])> {
+    let (asked, shown) = (!record.server_name.is_empty(), !record.certificate_digest.is_empty());
+    let all: [(bool, &'static [u8], Span); 3] = [
+        (asked, b"server_name", record.server_name),
+        (shown, b"client_certificate_subject", record.certificate_subject),
+        (shown, b"client_certificate_sha256", record.certificate_digest),
+    ];
+    all.into_iter().filter(|(present, ..)| *present).map(|(_, name, value)| (name, value.of(text)))
 }
 
 fn number(line: &mut Vec<u8>, value: u64) {

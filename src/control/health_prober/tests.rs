@@ -12,6 +12,7 @@ fn target(addresses: Vec<SocketAddr>, time_limit: Duration) -> ProbeTarget {
         upstream: 1,
         server: 2,
         socket: None,
+        tls: None,
         authority: "orders.example:81".into(),
         path: "/up?deep=1".into(),
         time_limit,

@@ -75,7 +75,7 @@ fn a_name_that_never_resolved_is_settled_without_addresses() {
 #[test]
 fn checks_take_a_server_out_and_bring_it_back() {
     let mut watch = UpstreamWatch::new(rules(1, &["192.0.2.1", "192.0.2.2"], true), None);
-    assert_eq!(watch.probes().len(), 2);
+    assert_eq!(watch.probes(&Identities::default()).len(), 2);
     assert_eq!(watch.note_probed(probed(1, 1, false)), Change::None);
     assert_eq!(watch.failure(0, 1), Some("status 500"));
     let message = "upstream orders: server 192.0.2.2:8080 is down: status 500".to_owned();
@@ -95,7 +95,7 @@ fn results_for_other_rules_or_places_are_ignored() {
     }
     assert_eq!(watch.failure(0, 0), None);
     let mut unchecked = UpstreamWatch::new(rules(1, &["192.0.2.1"], false), None);
-    assert!(unchecked.probes().is_empty());
+    assert!(unchecked.probes(&Identities::default()).is_empty());
     assert_eq!(unchecked.note_probed(probed(1, 0, false)), Change::None);
 }
 
@@ -125,7 +125,7 @@ fn a_verdict_does_not_outlive_its_check() {
 #[test]
 fn a_check_asks_the_addresses_of_the_moment() {
     let mut watch = UpstreamWatch::new(rules(1, &["a.example"], true), None);
-    let (_, target) = watch.probes().remove(0);
+    let (_, target) = watch.probes(&Identities::default()).remove(0);
     assert_eq!(target.authority, "a.example:8080");
     watch.note_resolved(&resolved("a.example", &[address(4)]));
     assert_eq!(*target.addresses.read(), [address(4)]);
@@ -143,7 +143,8 @@ fn sockets_are_there_without_a_lookup_and_are_not_taken_for_localhost() {
     assert_eq!(watch.unresolved(), BTreeSet::from(["localhost"]));
     assert!(changes_view(&watch.note_resolved(&resolved("localhost", &[address(1)]))));
     assert_eq!((addresses(&watch, 0), addresses(&watch, 1)), (vec![UNIX_PEER], vec![address(1)]));
-    let sockets: Vec<_> = watch.probes().into_iter().map(|(_, target)| target.socket).collect();
+    let sockets: Vec<_> =
+        watch.probes(&Identities::default()).into_iter().map(|(_, target)| target.socket).collect();
     assert_eq!(sockets, [Some("/run/a.sock".into()), None]);
     let down = (0..2).map(|_| watch.note_probed(probed(1, 0, false))).last();
     let Some(Change::View { message, .. }) = down else { panic!("{down:?}") };

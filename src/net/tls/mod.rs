@@ -22,12 +22,10 @@ mod upstream_identity;
 mod workshop;
 
 #[cfg(test)]
-mod fixture;
+pub(super) mod fixture;
 
 pub use self::client_identity::client_certificate;
 pub use self::fault::TlsFault;
-pub use rustls::pki_types::ServerName;
-
 pub use self::greeting::{Greeted, Greeting, HandshakeFault, greet, introduce};
 pub use self::identities::{Identities, Loaded};
 pub use self::listener_identity::ListenerIdentity;

@@ -52,6 +52,12 @@ impl UpstreamIdentity {
         config.enable_secret_extraction = true;
         Some(Self { config: Arc::new(config), server_name })
     }
+
+    /// The name to ask the server at `host` for; none when `host` cannot be one of a certificate.
+    pub fn name_for(&self, host: &str) -> Option<ServerName<'static>> {
+        let own = || ServerName::try_from(host.to_owned()).ok();
+        self.server_name.clone().or_else(own)
+    }
 }
 
 impl fmt::Debug for UpstreamIdentity {

@@ -6,6 +6,7 @@ use super::answering::Declined;
 use super::request_side::Body;
 use super::{ConnectOrder, Exchange, Outcome, World};
 use crate::limits;
+use crate::policy::field_template::Identity;
 use crate::policy::forwarding::{self, RequestParts, TraceParent};
 use crate::policy::refusal::Refusal;
 use crate::policy::route_table::{Found, Route, RouteQuery, RouteTarget, UpstreamHost, forwarded_target};
@@ -198,6 +199,7 @@ impl Exchange {
             new_target: rewritten.then_some(scratch.target.as_slice()),
             server_authority,
             client: &self.client,
+            identity: Identity { certificate: self.peer.certificate() },
             scheme: if self.peer.tls.is_some() { "https" } else { "http" },
             trusted: forwarding::is_trusted(self.peer.address.ip(), &self.rules.forwarding.trusted),
             max_forwards,

@@ -45,10 +45,15 @@ impl Peer {
         }
     }
 
+    /// The certificate that the client proved to own.
+    #[inline]
+    pub fn certificate(&self) -> Option<&ClientCertificate> {
+        self.tls.as_ref()?.client.as_ref()
+    }
+
     /// Checks what `rule` asks of the client's certificate.
     pub(super) fn satisfies(&self, rule: &ClientCertificateRule) -> Result<(), Refusal> {
-        let client = self.tls.as_ref().and_then(|tls| tls.client.as_ref());
-        let client = client.ok_or(Refusal::CertificateRequired)?;
+        let client = self.certificate().ok_or(Refusal::CertificateRequired)?;
         match rule {
             ClientCertificateRule::Required => Ok(()),
             ClientCertificateRule::OneOf { san, sha256 } => {

@@ -6,6 +6,7 @@ use crate::policy::access_rule::AccessRule;
 use crate::policy::path_rules::PathPattern;
 use crate::policy::route_table::{RouteKind, RouteTarget};
 use crate::policy::ruleset::UpstreamId;
+use crate::protocol::client_certificate::ClientCertificate;
 use crate::protocol::http1::{
     HeadLimits, connection_options, parse_request_head, parse_response_head, request_framing, request_target,
     upgrade_protocol,
@@ -20,6 +21,7 @@ const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 /// How a request comes and what the route says.
 struct Case {
     route: Route,
+    certificate: Option<ClientCertificate>,
     peer: &'static str,
     trusted: &'static [&'static str],
     new_target: Option<&'static str>,
@@ -49,7 +51,7 @@ fn case() -> Case {
         body_bytes: None,
         encoded_paths: false,
     };
-    Case { route, peer: "192.0.2.7", trusted: &[], new_target: None, max_forwards: None }
+    Case { route, certificate: None, peer: "192.0.2.7", trusted: &[], new_target: None, max_forwards: None }
 }
 
 impl Case {
@@ -60,7 +62,8 @@ impl Case {
 
     fn setting(mut self, fields: &[(&str, &str)]) -> Self {
         let owned = fields.iter().map(|(name, value)| (name.to_string(), value.to_string()));
-        self.route.set_headers = owned.clone().collect();
+        let template = |value: String| FieldTemplate::parse(&value).unwrap();
+        self.route.set_headers = owned.clone().map(|(name, value)| (name, template(value))).collect();
         self.route.response_headers = owned.collect();
         self
     }
@@ -92,6 +95,7 @@ impl Case {
             new_target: self.new_target.map(str::as_bytes),
             server_authority: "server.test:81",
             client: &ClientText::new(peer),
+            identity: Identity { certificate: self.certificate.as_ref() },
             scheme: "http",
             trusted: is_trusted(peer, &trusted),
             max_forwards: self.max_forwards,
@@ -356,6 +360,25 @@ fn set_fields_leave_no_room_for_others_of_their_folded_name() {
     setting.check(claims, "x-users: 1\r\n", set);
     let trusting = Case { trusted: &["192.0.2.0/24"], ..setting };
     trusting.check(claims, "x-users: 1\r\n", set);
+}
+
+#[test]
+fn a_field_about_the_client_is_there_only_with_a_client_who_proved_it() {
+    let claims = "X-Client: root\r\nx_client: root\r\nX-Kept: 1\r\n";
+    let stranger = case().setting(&[
+        ("x-client", "{client_certificate.subject}"),
+        ("x-fixed", "{{1}}"),
+        ("x-names", "names={client_certificate.san}"),
+    ]);
+    stranger.check(claims, "X-Kept: 1\r\n", "x-fixed: {1}\r\n");
+    let certificate = ClientCertificate {
+        subject: "CN=a\\, b".to_owned(),
+        san: vec!["dns:a.test".to_owned(), "ip:192.0.2.1".to_owned()],
+        sha256: "00ff".to_owned(),
+    };
+    let known = Case { certificate: Some(certificate), ..stranger };
+    let set = "x-client: CN=a\\, b\r\nx-fixed: {1}\r\nx-names: names=dns:a.test,ip:192.0.2.1\r\n";
+    known.check(claims, "X-Kept: 1\r\n", set);
 }
 
 /// Holds what becomes of the fields of a final response.

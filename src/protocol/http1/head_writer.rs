@@ -33,6 +33,19 @@ impl<'a> HeadWriter<'a> {
         self.append(&[name, b": ", value, b"\r\n"]);
     }
 
+    /// `name: value` with what `append` appends; nothing when it returns false.
+    pub fn field_if(&mut self, name: &[u8], append: impl FnOnce(&mut Vec<u8>) -> bool) {
+        let start = self.out.len();
+        self.append(&[name, b": "]);
+        let value = self.out.len();
+        if append(self.out) {
+            debug_assert!(is_token(name) && self.out[value..].iter().all(|&byte| is_text_byte(byte)));
+            self.out.extend_from_slice(b"\r\n");
+        } else {
+            self.out.truncate(start);
+        }
+    }
+
     /// `name: value` with a number.
     pub fn field_number(&mut self, name: &[u8], value: u64) {
         self.field(name, itoa::Buffer::new().format(value).as_bytes());

@@ -98,6 +98,40 @@ fn a_client_certificate_opens_the_route_that_asks_for_one() {
 }
 
 #[test]
+fn server_and_log_learn_who_the_client_proved_to_be() {
+    let server = ScriptedServer::ok();
+    let vouching = Authority::new("clients");
+    let settings = "client_auth = \"optional\"\nclient_ca = \"clients.pem\"";
+    let route = "[[route]]\npath = \"/known/*\"\nupstream = \"origin\"\naccess = \"open\"\nset_headers = { x-client = \
+                 \"{client_certificate.subject} ({client_certificate.san})\", x-digest = \
+                 \"{client_certificate.sha256}\", x-gate = \"{{a}}\" }";
+    let (setup, authority) = proxy_with(&server, settings, route);
+    let proxy = setup.file("clients.pem", &vouching.certificate).start();
+    let alice = vouching.client("alice.test");
+    for (own, client) in [(Some(&alice), Some("CN=alice.test (dns:alice.test)")), (None, None)] {
+        let mut tls = TlsClients::trusting(&authority, own).connect(proxy.address, "a.test").unwrap();
+        for _ in 0..2 {
+            tls.send("GET /known/x HTTP/1.1\r\nHost: a.test\r\nX-Client: root\r\nX_Digest: 00\r\n\r\n")
+                .unwrap();
+            assert_eq!(tls.response().unwrap().0, 200);
+            let request = server.requests().pop().unwrap();
+            assert_eq!(request.fields.get("x-client").as_deref(), client, "{request:?}");
+            let digest = request.fields.get("x-digest");
+            assert_eq!(digest.map(|digest| digest.len()), client.map(|_| 64), "{request:?}");
+            assert_eq!(request.fields.get("x-gate").as_deref(), Some("{a}"), "{request:?}");
+            assert!(!request.fields.has("x_digest"), "{request:?}");
+        }
+    }
+    // So does the access log.
+    for (number, line) in proxy.wait_for_log(4).iter().enumerate() {
+        let subject = (number < 2).then_some("CN=alice.test");
+        assert_eq!(line["client_certificate_subject"].as_str(), subject, "{line}");
+        assert_eq!(line.get("client_certificate_sha256").is_some(), subject.is_some(), "{line}");
+        assert_eq!(line["server_name"], "a.test", "{line}");
+    }
+}
+
+#[test]
 fn a_required_client_certificate_is_asked_for_in_the_handshake() {
     let server = ScriptedServer::ok();
     let (setup, authority) = proxy_for(&server, "client_auth = \"required\"\nclient_ca = \"clients.pem\"");

@@ -8,9 +8,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::proxy_for;
+use super::{proxy_for, write};
 use crate::harness::authority::{Authority, Issued};
-use crate::harness::{ScriptedServer, Setup};
+use crate::harness::{ScriptedServer, Setup, eventually};
 
 /// A proxy to an https server that is a proxy itself, with these settings of the upstream.
 fn to_tls(server: &str, authority: &Authority, settings: &str) -> Setup {
@@ -74,6 +74,30 @@ fn the_proxy_shows_its_own_certificate_where_the_server_asks() {
     let setup = to_tls(&behind.address.to_string(), &authority, settings);
     let proxy = setup.file("me.pem", own.certificate).file("me.key", own.key).start();
     assert_eq!(proxy.get("/").text(), "ok");
+}
+
+#[test]
+fn health_checks_of_an_https_server_go_over_tls() {
+    let server = ScriptedServer::ok();
+    let (setup, authority) = proxy_for(&server, "");
+    let behind = setup.start();
+    let health = "health = { path = \"/up\", interval = \"100ms\", unhealthy = 1, healthy = 1 }";
+    let settings =
+        |name: &str| format!("tls = {{ ca = \"authority.pem\", server_name = \"{name}\" }}\n{health}");
+    let stranger = to_tls(&behind.address.to_string(), &authority, &settings("b.test")).start();
+    stranger.wait_for_stderr("is down: invalid peer certificate");
+    eventually("a refusal", || (stranger.get("/").reason() == "no-server").then_some(()));
+    let proxy = to_tls(&behind.address.to_string(), &authority, &settings("a.test")).start();
+    eventually("a check", || server.requests().iter().any(|request| request.target() == "/up").then_some(()));
+    let probe = || proxy.status()["upstreams"][0]["servers"][0]["probe"].take();
+    eventually("a verdict", || (probe() == "up").then_some(()));
+    assert_eq!(proxy.get("/").text(), "ok");
+    // A certificate that the authority did not issue: found by the checks, and forgiven once its authority is named.
+    let next = Authority::new("next authority");
+    write(&proxy.path("."), "authority.pem", &next.certificate);
+    proxy.wait_for_stderr("is down: invalid peer certificate");
+    write(&proxy.path("."), "authority.pem", &authority.certificate);
+    proxy.wait_for_stderr("is up");
 }
 
 #[test]

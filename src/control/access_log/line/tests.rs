@@ -44,6 +44,32 @@ fn a_text_line_holds_every_field() {
 }
 
 #[test]
+fn what_tls_says_of_a_client_stands_at_the_end_where_it_is_known() {
+    let check = |name: &[u8], subject: &[u8], digest: &[u8], json_end: &str, text_end: &str| {
+        let change = |record: &mut AccessRecord, batch: &mut LogBatch| {
+            record.server_name = batch.note(name);
+            record.certificate_subject = batch.note(subject);
+            record.certificate_digest = batch.note(digest);
+        };
+        let (json, text) = (line_of(LogFormat::Json, change), line_of(LogFormat::Text, change));
+        assert!(json.ends_with(&format!("\"worker\":3{json_end}}}\n")), "{json}");
+        serde_json::from_str::<Value>(&json).unwrap();
+        assert!(text.ends_with(&format!(" worker=3{text_end}\n")), "{text}");
+    };
+    check(b"", b"", b"", "", "");
+    check(b"a.test", b"", b"", ",\"server_name\":\"a.test\"", " server_name=a.test");
+    check(
+        b"",
+        b"CN=a\\, b",
+        b"00ff",
+        ",\"client_certificate_subject\":\"CN=a\\\\, b\",\"client_certificate_sha256\":\"00ff\"",
+        " client_certificate_subject=CN=a\\x5c,\\x20b client_certificate_sha256=00ff",
+    );
+    let nameless = ",\"client_certificate_subject\":\"\",\"client_certificate_sha256\":\"00ff\"";
+    check(b"", b"", b"00ff", nameless, " client_certificate_subject=- client_certificate_sha256=00ff");
+}
+
+#[test]
 fn names_of_another_generation_are_not_guessed() {
     let line = line_of(LogFormat::Json, |record, _| {
         record.generation = 9;

@@ -13,9 +13,16 @@ fn what_is_written_is_read_back() {
     writer.field(b"Host", b"a");
     writer.field(b"X-Text", b"t\t\xfcxt, \"x\"");
     writer.field(b"X-Empty", b"");
+    for (name, kept) in [(b"X-Kept", true), (b"X-Gone", false)] {
+        writer.field_if(name, |out| {
+            out.push(b'1');
+            kept
+        });
+    }
     writer.field_number(b"Content-Length", u64::MAX);
     writer.end();
-    let expected = b"PROPFIND /a?b HTTP/1.1\r\nHost: a\r\nX-Text: t\t\xfcxt, \"x\"\r\nX-Empty: \r\n\
+    let expected =
+        b"PROPFIND /a?b HTTP/1.1\r\nHost: a\r\nX-Text: t\t\xfcxt, \"x\"\r\nX-Empty: \r\nX-Kept: 1\r\n\
         Content-Length: 18446744073709551615\r\n\r\n";
     assert_eq!(&out[..before], b"already there");
     assert_eq!(&out[before..], expected);
