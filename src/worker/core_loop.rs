@@ -205,13 +205,12 @@ fn welcome(worker: &Rc<Worker>, connection: ColdConnection, peer: Peer) {
     };
     worker.connections.set(worker.connections.get() + 1);
     worker.metrics.connections_open.add(1);
-    let served = PanicGuard::new(serve(worker.clone(), connection, peer));
+    let served = PanicGuard::new(serve(worker.clone(), connection, peer, entry));
     let worker = worker.clone();
     ring::spawn(async move {
         if served.await == Finished::Panicked {
             worker.metrics.panics.add(1);
         }
-        drop(entry);
         worker.connections.set(worker.connections.get() - 1);
         worker.metrics.connections_open.subtract(1);
         if worker.draining.get().is_some() {
@@ -221,7 +220,7 @@ fn welcome(worker: &Rc<Worker>, connection: ColdConnection, peer: Peer) {
 }
 
 /// Counts a connection by its client's address, where that is what the peer has: none on a Unix socket, and before a
-/// PROXY header it is the balancer's.
+/// PROXY header it is the balancer's; behind one the client is counted on arrival.
 fn enter(worker: &Worker, peer: &Peer) -> Option<Entry> {
     let generation = worker.generation();
     let listener = generation.rules.listeners.get(usize::from(peer.listener.0));
