@@ -31,12 +31,18 @@ const _: () = assert!(HEADER_BYTES_MAX + HEAD_ROOM + TAIL_ROOM <= BUFFER_LARGE_B
 
 // --- TLS -----------------------------------------------------------------------------------------------------
 
+/// Handshakes that a worker begins per turn of its loop: each takes some 120 µs, so that the exchanges under way wait a
+/// millisecond at most for a storm of them.
+pub const HANDSHAKES_PER_TURN: usize = 8;
 /// Bytes of a handshake not yet consumed: a client's certificate chain is its largest message, and rustls takes none
 /// above 64 KiB.
 pub const TLS_HANDSHAKE_BYTES: usize = 72 * 1024;
 /// Memory for records that come: for ordinary requests, for any one record (16,640 bytes and its header), and for bulk,
 /// where one read brings several.
 pub const TLS_RECEIVE_STEPS: [usize; 3] = [4 * 1024, 17 * 1024, 68 * 1024];
+/// Bytes copied at a time next to a record header: longer copies go through `rep movsb`, which some CPUs do 25 times
+/// slower when source and target lie a few bytes apart within their pages.
+pub const TLS_COPY_BYTES: usize = 1024;
 /// Plaintext sealed for one send: four full records. More gained nothing measurable.
 pub const TLS_SEND_PLAIN_BYTES: usize = 64 * 1024;
 

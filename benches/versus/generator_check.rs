@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::channel::Target;
 use crate::event_loop::EventLoop;
 use crate::load::{Load, Request};
 use crate::measure::Bench;
 use crate::origin;
-use crate::peers::{Name, Peer, Traffic, on_path};
+use crate::peers::{Name, Peer, Traffic, Transport, on_path};
 use crate::processors::{self, Processors};
 
 const CONNECTIONS: usize = 64;
@@ -36,18 +37,18 @@ pub(crate) fn compare(processors: Processors) -> Result<String, String> {
     let origin = origin::serve_on_thread(pin).map_err(|fault| fault.to_string())?;
     let events = EventLoop::new(None).map_err(|fault| fault.to_string())?;
     let mut bench = Bench { events, origin, processors };
-    let running = bench.start(&nginx, Traffic::Small)?;
-    let (target, mut events) = (running.address, bench.events);
+    let running = bench.start(&nginx, Traffic::Small, Transport::Plain)?;
+    let (target, mut events) = (running.target.clone(), bench.events);
     let (mut by_wrk, mut by_us) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        by_wrk.push(wrk_run(&wrk, target).map_err(|fault| format!("wrk: {fault}"))?);
-        by_us.push(own_run(&mut events, target)?);
+        by_wrk.push(wrk_run(&wrk, target.address).map_err(|fault| format!("wrk: {fault}"))?);
+        by_us.push(own_run(&mut events, &target)?);
     }
     let (wrk, ours) = (median(by_wrk), median(by_us));
     let ratio = ours.per_second / wrk.per_second;
     let asked = wrk.per_second * OPEN_LOOP_SHARE;
     let request = Request::get("/1k", 1024);
-    let mut load = Load::open(&mut events, target, &request, CONNECTIONS)?;
+    let mut load = Load::open(&mut events, &target, &request, CONNECTIONS)?;
     let open = load.open_loop(asked, Duration::from_secs(SECONDS))?;
     let mut text = String::from("| closed loop | requests/s | p50 µs | p99 µs |\n|---|---|---|---|\n");
     for (name, figures) in [("wrk", &wrk), ("versus", &ours)] {
@@ -68,7 +69,7 @@ pub(crate) fn compare(processors: Processors) -> Result<String, String> {
     }
 }
 
-fn own_run(events: &mut EventLoop, target: SocketAddr) -> Result<Figures, String> {
+fn own_run(events: &mut EventLoop, target: &Target) -> Result<Figures, String> {
     let request = Request::get("/1k", 1024);
     let mut load = Load::open(events, target, &request, CONNECTIONS)?;
     let tally = load.closed_loop(Duration::from_secs(SECONDS))?;

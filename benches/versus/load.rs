@@ -6,23 +6,21 @@
 //! Every response's status and length is checked; any fault ends the run.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::os::fd::AsRawFd;
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use nix::sys::socket::{MsgFlags, recv, setsockopt, sockopt::Linger};
 
+use crate::certificate::NAME;
+use crate::channel::{Channel, Target};
 use crate::event_loop::EventLoop;
 
 /// A run whose last answers take longer has stalled.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// New connections that make their first request at once.
 const OPENING_TOGETHER: usize = 64;
-const HEAD_READ_BYTES: usize = 16 * 1024;
-/// What one call discards of a response body.
-const DISCARD_BYTES: usize = 1024 * 1024;
+/// What one call reads, or discards of a response body.
+const SCRATCH_BYTES: usize = 1024 * 1024;
 
 /// One request and the length of the body that answers it.
 pub(crate) struct Request {
@@ -32,15 +30,14 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn get(path: &str, response_bytes: usize) -> Self {
-        let head = format!(
-            "GET {path} HTTP/1.1\r\nHost: versus.example\r\nUser-Agent: versus\r\nAccept: */*\r\n\r\n"
-        );
+        let head =
+            format!("GET {path} HTTP/1.1\r\nHost: {NAME}\r\nUser-Agent: versus\r\nAccept: */*\r\n\r\n");
         Request { bytes: head.into_bytes(), response_bytes }
     }
 
     pub(crate) fn post(path: &str, body_bytes: usize) -> Self {
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: versus.example\r\nUser-Agent: versus\r\nAccept: */*\r\n\
+            "POST {path} HTTP/1.1\r\nHost: {NAME}\r\nUser-Agent: versus\r\nAccept: */*\r\n\
              Content-Type: application/octet-stream\r\nContent-Length: {body_bytes}\r\n\r\n"
         );
         let mut bytes = head.into_bytes();
@@ -70,7 +67,7 @@ impl Tally {
 /// Connections to one target, idle between runs.
 pub(crate) struct Load<'a> {
     events: &'a mut EventLoop,
-    target: SocketAddr,
+    target: Target,
     request: &'a Request,
     connections: Vec<Connection>,
     idle: VecDeque<usize>,
@@ -80,7 +77,7 @@ pub(crate) struct Load<'a> {
 }
 
 struct Connection {
-    stream: TcpStream,
+    channel: Channel,
     /// When the request should have been sent.
     intended: Instant,
     stage: Stage,
@@ -99,19 +96,19 @@ enum Stage {
 impl<'a> Load<'a> {
     pub(crate) fn open(
         events: &'a mut EventLoop,
-        target: SocketAddr,
+        target: &Target,
         request: &'a Request,
         connections: usize,
     ) -> Result<Self, String> {
         let latency = Histogram::new_with_bounds(1, 100_000_000_000, 3).map_err(|fault| fault.to_string())?;
         let mut load = Load {
             events,
-            target,
+            target: target.clone(),
             request,
             connections: Vec::new(),
             idle: VecDeque::new(),
             ready: Vec::new(),
-            scratch: vec![0; DISCARD_BYTES],
+            scratch: vec![0; SCRATCH_BYTES],
             latency,
         };
         load.grow(connections)?;
@@ -123,7 +120,8 @@ impl<'a> Load<'a> {
         while self.connections.len() < count {
             let first = self.connections.len();
             for _ in first..count.min(first + OPENING_TOGETHER) {
-                self.connect()?;
+                let connection = self.connect(self.connections.len())?;
+                self.connections.push(connection);
             }
             let now = Instant::now();
             for index in first..self.connections.len() {
@@ -147,6 +145,28 @@ impl<'a> Load<'a> {
             }
             for index in finished.drain(..) {
                 self.start(index, now)?;
+            }
+            self.collect(end, &mut finished)?;
+            requests += finished.len() as u64;
+        }
+        self.idle.extend(finished);
+        requests += self.finish()?;
+        Ok(self.tally(requests, begun))
+    }
+
+    /// As the closed loop, but every request has a connection of its own: connect, handshake, one exchange, reset.
+    pub(crate) fn connecting_loop(&mut self, length: Duration) -> Result<Tally, String> {
+        self.latency.reset();
+        let begun = Instant::now();
+        let end = begun + length;
+        let mut finished: Vec<usize> = self.idle.drain(..).collect();
+        let mut requests = 0;
+        while Instant::now() < end {
+            for index in finished.drain(..) {
+                let connection = self.connect(index)?;
+                let intended = connection.intended;
+                std::mem::replace(&mut self.connections[index], connection).channel.abort();
+                self.start(index, intended)?;
             }
             self.collect(end, &mut finished)?;
             requests += finished.len() as u64;
@@ -194,10 +214,8 @@ impl<'a> Load<'a> {
 
     /// Closes all connections with a reset, which leaves no port behind in TIME-WAIT.
     pub(crate) fn abort(self) {
-        let at_once = nix::libc::linger { l_onoff: 1, l_linger: 0 };
-        for connection in &self.connections {
-            // Without the option the connection closes as usual.
-            let _ = setsockopt(&connection.stream, Linger, &at_once);
+        for connection in self.connections {
+            connection.channel.abort();
         }
     }
 
@@ -205,17 +223,14 @@ impl<'a> Load<'a> {
         Tally { requests, elapsed: begun.elapsed(), latency: self.latency.clone() }
     }
 
-    fn connect(&mut self) -> Result<(), String> {
-        let target = self.target;
-        let fault = |fault| format!("cannot connect to {target}: {fault}");
-        let stream = TcpStream::connect(target).map_err(fault)?;
-        stream.set_nodelay(true).map_err(fault)?;
-        stream.set_nonblocking(true).map_err(fault)?;
-        let token = self.connections.len() as u64;
-        self.events.registry().add(&stream, token).map_err(fault)?;
+    /// A new connection that is to be the one of this index.
+    fn connect(&self, index: usize) -> Result<Connection, String> {
+        let address = self.target.address;
+        let fault = |fault| format!("cannot connect to {address}: {fault}");
         let intended = Instant::now();
-        self.connections.push(Connection { stream, intended, stage: Stage::Idle, sent: 0, head: Vec::new() });
-        Ok(())
+        let channel = Channel::connect(&self.target).map_err(fault)?;
+        self.events.registry().add(&channel, index as u64).map_err(fault)?;
+        Ok(Connection { channel, intended, stage: Stage::Idle, sent: 0, head: Vec::new() })
     }
 
     fn start(&mut self, index: usize, intended: Instant) -> Result<(), String> {
@@ -261,36 +276,31 @@ impl<'a> Load<'a> {
 impl Connection {
     /// Does what is possible; true when the response is complete.
     fn proceed(&mut self, request: &Request, scratch: &mut [u8]) -> Result<bool, String> {
+        self.channel.flush().map_err(|fault| format!("cannot write to a connection: {fault}"))?;
         if self.stage != Stage::Idle {
             self.write(request)?;
         }
         loop {
-            let (count, want) = match self.stage {
-                Stage::Body { left } => {
-                    let want = left.min(scratch.len());
-                    (recv(self.stream.as_raw_fd(), &mut scratch[..want], MsgFlags::MSG_TRUNC), want)
-                }
-                Stage::Idle | Stage::Head => {
-                    let read = self.stream.read(&mut scratch[..HEAD_READ_BYTES]);
-                    (
-                        read.map_err(|fault| nix::Error::from_raw(fault.raw_os_error().unwrap_or(0))),
-                        HEAD_READ_BYTES,
-                    )
-                }
+            let body_left = match self.stage {
+                Stage::Body { left } => Some(left),
+                Stage::Idle | Stage::Head => None,
             };
-            let count = match count {
-                Ok(0) => return Err("the target closed a connection".into()),
-                Ok(count) => count,
-                Err(nix::Error::EAGAIN) => return Ok(false),
+            let received = match self.channel.receive(scratch, body_left) {
+                Ok(received) => received,
+                Err(fault) if fault.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(fault) if fault.kind() == ErrorKind::UnexpectedEof => {
+                    return Err("the target closed a connection".into());
+                }
                 Err(fault) => return Err(format!("a connection failed: {fault}")),
             };
-            self.consume(&scratch[..count], request)?;
+            if !received.bytes.is_empty() {
+                self.consume(received.bytes, request)?;
+            }
             if self.stage == (Stage::Body { left: 0 }) && self.sent == request.bytes.len() {
                 self.stage = Stage::Idle;
                 return Ok(true);
             }
-            // A short read has drained the socket: what comes later is announced anew.
-            if count < want {
+            if received.drained {
                 return Ok(false);
             }
         }
@@ -300,7 +310,7 @@ impl Connection {
         while let Some(rest) = request.bytes.get(self.sent..)
             && !rest.is_empty()
         {
-            match self.stream.write(rest) {
+            match self.channel.write(rest) {
                 Ok(count) => self.sent += count,
                 Err(fault) if fault.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(fault) => return Err(format!("cannot write a request: {fault}")),
@@ -312,7 +322,7 @@ impl Connection {
     fn consume(&mut self, bytes: &[u8], request: &Request) -> Result<(), String> {
         let left = match self.stage {
             Stage::Idle => return Err("the target sent bytes without a request".into()),
-            Stage::Body { left } => left - bytes.len(),
+            Stage::Body { left } => left.checked_sub(bytes.len()).ok_or("bytes beyond the response")?,
             Stage::Head => {
                 let parsed = if self.head.is_empty() {
                     body_left(bytes, request.response_bytes)?

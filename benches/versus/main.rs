@@ -3,6 +3,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "a measuring program reads clocks and starts threads")]
 
+mod certificate;
+mod channel;
+mod cipher;
 mod event_loop;
 mod generator_check;
 mod load;
@@ -19,11 +22,12 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::channel::Target;
 use crate::event_loop::EventLoop;
 use crate::load::{Load, Request};
 use crate::measure::{Bench, Plan, Results, Run};
 use crate::origin::Origin;
-use crate::peers::{Name, Peer};
+use crate::peers::{Name, Peer, Transport};
 use crate::processors::Processors;
 
 #[derive(Parser)]
@@ -41,12 +45,15 @@ struct Arguments {
     /// Length of one measurement
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
-    /// Connections of the `small` scenario
+    /// Connections of the `small` scenario, over TLS too
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     connections: u16,
-    /// Connections of the `bulk` scenario
+    /// Connections of the `bulk` scenario, over TLS too
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     bulk_connections: u16,
+    /// Connections under way at once that each make a handshake and one request
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    handshakes: u16,
     /// Idle connections beyond the first thousand
     #[arg(long, default_value_t = 6000, value_parser = clap::value_parser!(u16).range(1..=20000))]
     idle_connections: u16,
@@ -74,6 +81,8 @@ enum Scenario {
     Bulk,
     /// Memory of idle connections
     Idle,
+    /// TLS 1.3: kept-alive connections, full handshakes, 1 MiB responses, memory of idle connections
+    Tls,
     All,
 }
 
@@ -108,6 +117,7 @@ fn measure(arguments: &Arguments) -> Result<String, String> {
             .map_err(|fault| format!("--seconds: {fault}"))?,
         connections: arguments.connections.into(),
         bulk_connections: arguments.bulk_connections.into(),
+        handshakes: arguments.handshakes.into(),
         idle_connections: arguments.idle_connections.into(),
         rate: arguments.rate,
     };
@@ -122,14 +132,28 @@ fn measure(arguments: &Arguments) -> Result<String, String> {
         bench.run(Run::Single, &plan, &mut results);
         bench.count_calls(&plan, &mut results);
     }
-    if wanted(Scenario::Bulk) {
+    // What TLS adds to a response is told from the plain one.
+    if wanted(Scenario::Bulk) || wanted(Scenario::Tls) {
         bench.run(Run::BulkDown, &plan, &mut results);
+    }
+    if wanted(Scenario::Bulk) {
         bench.run(Run::BulkUp, &plan, &mut results);
     }
     if wanted(Scenario::Idle) {
-        bench.idle(&plan, &mut results);
+        bench.idle(Transport::Plain, &plan, &mut results);
+    }
+    if wanted(Scenario::Tls) {
+        measure_tls(&mut bench, &plan, &mut results);
     }
     Ok(report::render(&plan, &processors, &results))
+}
+
+fn measure_tls(bench: &mut Bench, plan: &Plan, results: &mut Results) {
+    for run in [Run::TlsSmall, Run::TlsHandshake, Run::TlsBulk] {
+        bench.run(run, plan, results);
+    }
+    bench.cipher(plan, results);
+    bench.idle(Transport::Tls, plan, results);
 }
 
 fn find_peers(only: &[Name]) -> Vec<Peer> {
@@ -172,11 +196,13 @@ fn smoke_test() -> Result<String, String> {
     let mut events = EventLoop::new(Some(origin)).map_err(|fault| fault.to_string())?;
     let requests =
         [Request::get("/1k", 1024), Request::get("/1m", 1 << 20), Request::post("/upload", 1 << 20)];
+    let target = Target::in_the_clear(address);
     let mut answered = 0;
     for request in &requests {
-        let mut load = Load::open(&mut events, address, request, 4)?;
+        let mut load = Load::open(&mut events, &target, request, 4)?;
         answered += load.closed_loop(Duration::from_millis(50))?.requests;
         answered += load.open_loop(200.0, Duration::from_millis(50))?.requests;
+        answered += load.connecting_loop(Duration::from_millis(50))?.requests;
     }
     Ok(format!("{answered} requests answered; `cargo bench --bench versus` measures"))
 }

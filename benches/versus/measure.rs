@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::cipher;
 use crate::event_loop::EventLoop;
 use crate::load::{Load, Request, Tally};
-use crate::peers::{Name, Peer, Running, Traffic};
+use crate::peers::{Name, Peer, Running, Traffic, Transport};
 use crate::processors::Processors;
 use crate::system_calls::{self, Calls};
 
@@ -31,6 +32,9 @@ pub(crate) enum Run {
     Single,
     BulkDown,
     BulkUp,
+    TlsSmall,
+    TlsHandshake,
+    TlsBulk,
 }
 
 /// What to do and how thoroughly.
@@ -40,6 +44,8 @@ pub(crate) struct Plan {
     pub(crate) length: Duration,
     pub(crate) connections: usize,
     pub(crate) bulk_connections: usize,
+    /// Connections under way at once where each makes one request.
+    pub(crate) handshakes: usize,
     pub(crate) idle_connections: usize,
     /// Requests per second of the open loop; absent: from what the slowest peer reached.
     pub(crate) rate: Option<f64>,
@@ -59,6 +65,9 @@ pub(crate) struct Results {
     pub(crate) calls: BTreeMap<Name, Calls>,
     /// Bytes of process memory per idle connection beyond the first thousand, and of the process with those.
     pub(crate) idle: BTreeMap<Name, (f64, u64)>,
+    pub(crate) idle_tls: BTreeMap<Name, (f64, u64)>,
+    /// CPU µs to encrypt 1 MiB and do nothing else, a sample for each round.
+    pub(crate) cipher_us: Vec<f64>,
     pub(crate) rate: Option<f64>,
     /// What went wrong, for the reader of the tables.
     pub(crate) notes: Vec<String>,
@@ -92,24 +101,34 @@ impl Sample {
 impl Run {
     fn request(self) -> Request {
         match self {
-            Run::Small | Run::SmallAtRate | Run::Single => Request::get("/1k", 1024),
-            Run::BulkDown => Request::get("/1m", MIB),
+            Run::Small | Run::SmallAtRate | Run::Single | Run::TlsSmall | Run::TlsHandshake => {
+                Request::get("/1k", 1024)
+            }
+            Run::BulkDown | Run::TlsBulk => Request::get("/1m", MIB),
             Run::BulkUp => Request::post("/upload", MIB),
         }
     }
 
     fn traffic(self) -> Traffic {
         match self {
-            Run::Small | Run::SmallAtRate | Run::Single => Traffic::Small,
-            Run::BulkDown | Run::BulkUp => Traffic::Bulk,
+            Run::BulkDown | Run::BulkUp | Run::TlsBulk => Traffic::Bulk,
+            _ => Traffic::Small,
+        }
+    }
+
+    fn transport(self) -> Transport {
+        match self {
+            Run::TlsSmall | Run::TlsHandshake | Run::TlsBulk => Transport::Tls,
+            _ => Transport::Plain,
         }
     }
 
     fn connections(self, plan: &Plan) -> usize {
         match self {
-            Run::Small | Run::SmallAtRate => plan.connections,
+            Run::Small | Run::SmallAtRate | Run::TlsSmall => plan.connections,
             Run::Single => 1,
-            Run::BulkDown | Run::BulkUp => plan.bulk_connections,
+            Run::TlsHandshake => plan.handshakes,
+            Run::BulkDown | Run::BulkUp | Run::TlsBulk => plan.bulk_connections,
         }
     }
 }
@@ -120,7 +139,7 @@ impl Bench {
         let mut failed = Vec::new();
         for _ in 0..plan.rounds {
             for peer in &plan.peers {
-                if failed.contains(&peer.name) {
+                if failed.contains(&peer.name) || !peer.speaks(run.transport()) {
                     continue;
                 }
                 match self.sample(run, peer, plan, results.rate) {
@@ -138,12 +157,13 @@ impl Bench {
     }
 
     fn sample(&mut self, run: Run, peer: &Peer, plan: &Plan, rate: Option<f64>) -> Result<Sample, String> {
-        let running = self.start(peer, run.traffic())?;
+        let running = self.start(peer, run.traffic(), run.transport())?;
         let request = run.request();
-        let mut load = Load::open(&mut self.events, running.address, &request, run.connections(plan))?;
+        let mut load = Load::open(&mut self.events, &running.target, &request, run.connections(plan))?;
         let mut drive = |length| match (run, rate) {
             (Run::SmallAtRate, Some(rate)) => load.open_loop(rate, length),
             (Run::SmallAtRate, None) => Err("no rate is known: run `small` first or give --rate".into()),
+            (Run::TlsHandshake, _) => load.connecting_loop(length),
             _ => load.closed_loop(length),
         };
         drive(WARM_UP)?;
@@ -156,8 +176,8 @@ impl Bench {
     pub(crate) fn count_calls(&mut self, plan: &Plan, results: &mut Results) {
         for peer in &plan.peers {
             let request = Run::Single.request();
-            let counted = self.start(peer, Traffic::Small).and_then(|running| {
-                let mut load = Load::open(&mut self.events, running.address, &request, 1)?;
+            let counted = self.start(peer, Traffic::Small, Transport::Plain).and_then(|running| {
+                let mut load = Load::open(&mut self.events, &running.target, &request, 1)?;
                 system_calls::count(&running, &mut load)
             });
             match counted {
@@ -168,23 +188,42 @@ impl Bench {
     }
 
     /// Memory of idle connections that each made one request.
-    pub(crate) fn idle(&mut self, plan: &Plan, results: &mut Results) {
+    pub(crate) fn idle(&mut self, transport: Transport, plan: &Plan, results: &mut Results) {
         for peer in &plan.peers {
             // The floor keeps a connection to the origin for each: its figure would compare with nothing.
-            if peer.name == Name::Floor {
+            if peer.name == Name::Floor || !peer.speaks(transport) {
                 continue;
             }
-            match self.idle_memory(peer, plan.idle_connections) {
-                Ok(memory) => drop(results.idle.insert(peer.name, memory)),
+            let memory = match transport {
+                Transport::Plain => &mut results.idle,
+                Transport::Tls => &mut results.idle_tls,
+            };
+            match self.idle_memory(peer, transport, plan.idle_connections) {
+                Ok(measured) => drop(memory.insert(peer.name, measured)),
                 Err(fault) => results.note(peer.name, &fault),
             }
         }
     }
 
-    fn idle_memory(&mut self, peer: &Peer, connections: usize) -> Result<(f64, u64), String> {
-        let running = self.start(peer, Traffic::Small)?;
+    /// What the cipher alone costs, once for each round.
+    pub(crate) fn cipher(&self, plan: &Plan, results: &mut Results) {
+        for _ in 0..plan.rounds {
+            match cipher::seal_us_per_mib(self.processors.proxy) {
+                Ok(cost) => results.cipher_us.push(cost),
+                Err(fault) => results.notes.push(format!("the cipher alone: {fault}")),
+            }
+        }
+    }
+
+    fn idle_memory(
+        &mut self,
+        peer: &Peer,
+        transport: Transport,
+        connections: usize,
+    ) -> Result<(f64, u64), String> {
+        let running = self.start(peer, Traffic::Small, transport)?;
         let request = Run::Small.request();
-        let mut load = Load::open(&mut self.events, running.address, &request, IDLE_BASE)?;
+        let mut load = Load::open(&mut self.events, &running.target, &request, IDLE_BASE)?;
         load.rest(SETTLE)?;
         let base = running.memory();
         load.grow(IDLE_BASE + connections)?;
@@ -195,12 +234,17 @@ impl Bench {
     }
 
     /// A peer that has answered a request.
-    pub(crate) fn start(&mut self, peer: &Peer, traffic: Traffic) -> Result<Running, String> {
-        let mut running = peer.start(self.origin, &self.processors, traffic)?;
+    pub(crate) fn start(
+        &mut self,
+        peer: &Peer,
+        traffic: Traffic,
+        transport: Transport,
+    ) -> Result<Running, String> {
+        let mut running = peer.start(self.origin, &self.processors, traffic, transport)?;
         let begun = Instant::now();
         let request = Run::Small.request();
         loop {
-            let fault = match Load::open(&mut self.events, running.address, &request, 1) {
+            let fault = match Load::open(&mut self.events, &running.target, &request, 1) {
                 Ok(_) => return Ok(running),
                 Err(fault) => fault,
             };
@@ -223,15 +267,12 @@ impl Results {
 
     /// Least, median and greatest of one figure over the rounds.
     pub(crate) fn spread(&self, run: Run, name: Name, figure: fn(&Sample) -> f64) -> Option<(f64, f64, f64)> {
-        let mut values: Vec<f64> = self.runs.get(&(run, name))?.iter().map(figure).collect();
-        values.sort_by(f64::total_cmp);
-        let middle = values.len() / 2;
-        let median = if values.len() % 2 == 1 {
-            *values.get(middle)?
-        } else {
-            (values.get(middle.checked_sub(1)?)? + values.get(middle)?) / 2.0
-        };
-        Some((*values.first()?, median, *values.last()?))
+        spread(self.runs.get(&(run, name))?.iter().map(figure).collect())
+    }
+
+    /// Least, median and greatest CPU µs to encrypt 1 MiB and do nothing else.
+    pub(crate) fn cipher_spread(&self) -> Option<(f64, f64, f64)> {
+        spread(self.cipher_us.clone())
     }
 
     fn note(&mut self, name: Name, fault: &str) {
@@ -249,4 +290,15 @@ impl Results {
             .filter_map(|&(run, name)| self.median(run, name, |sample| sample.per_second))
             .reduce(f64::min)
     }
+}
+
+fn spread(mut values: Vec<f64>) -> Option<(f64, f64, f64)> {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    let median = if values.len() % 2 == 1 {
+        *values.get(middle)?
+    } else {
+        (values.get(middle.checked_sub(1)?)? + values.get(middle)?) / 2.0
+    };
+    Some((*values.first()?, median, *values.last()?))
 }

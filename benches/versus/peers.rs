@@ -14,6 +14,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::time::ClockId;
 use nix::unistd::Pid;
 
+use crate::certificate;
+use crate::channel::Target;
 use crate::processors::{self, Processors};
 
 /// Time a peer has to end after SIGTERM.
@@ -64,6 +66,13 @@ pub(crate) enum Traffic {
     Bulk,
 }
 
+/// How a peer's listener speaks to the load.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Plain,
+    Tls,
+}
+
 impl Peer {
     /// The error says what to install.
     pub(crate) fn find(name: Name) -> Result<Self, String> {
@@ -85,19 +94,29 @@ impl Peer {
         Ok(Peer { name, version, program })
     }
 
+    /// The floor relays bytes and knows no TLS, and the Pingora program is built without it.
+    pub(crate) fn speaks(&self, transport: Transport) -> bool {
+        transport == Transport::Plain || !matches!(self.name, Name::Floor | Name::Pingora)
+    }
+
     /// Starts the program on the proxy's CPU. It may need a moment before it answers.
     pub(crate) fn start(
         &self,
         origin: SocketAddr,
         processors: &Processors,
         traffic: Traffic,
+        transport: Transport,
     ) -> Result<Running, String> {
         let listen = free_address().map_err(|fault| format!("no free port: {fault}"))?;
         let directory = Directory::create().map_err(|fault| format!("no temporary directory: {fault}"))?;
         let (descriptors, _) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|fault| fault.to_string())?;
         let connections = (descriptors.saturating_sub(100) * 2 / 5).min(CONNECTIONS_MAX);
-        let place =
-            Place { listen, origin, directory: directory.0.clone(), cpu: processors.proxy, connections };
+        let tls = match transport {
+            Transport::Plain => None,
+            Transport::Tls => Some(certificate::make(&directory.0).map_err(|fault| fault.to_string())?),
+        };
+        let cpu = processors.proxy;
+        let place = Place { listen, origin, directory: directory.0.clone(), cpu, connections, transport };
         let child = self.command(&place, traffic).and_then(|mut command| {
             let output = File::create(directory.0.join("output"))?;
             let errors = File::create(directory.0.join("errors"))?;
@@ -113,7 +132,7 @@ impl Peer {
             })
         });
         let child = child.map_err(|fault| format!("cannot start {}: {fault}", self.program.display()))?;
-        Ok(Running { address: listen, child, directory })
+        Ok(Running { target: Target { address: listen, tls }, child, directory })
     }
 
     fn command(&self, place: &Place, traffic: Traffic) -> io::Result<Command> {
@@ -161,11 +180,17 @@ struct Place {
     cpu: usize,
     /// What a peer may be set to that reserves descriptors for each connection.
     connections: u64,
+    transport: Transport,
 }
 
 impl Place {
     fn write(&self, name: &str, template: &str) -> io::Result<PathBuf> {
+        let marked = match self.transport {
+            Transport::Plain => "#PLAIN# ",
+            Transport::Tls => "#TLS# ",
+        };
         let text = template
+            .replace(marked, "")
             .replace("@LISTEN@", &self.listen.to_string())
             .replace("@LISTEN_ADDRESS@", &self.listen.ip().to_string())
             .replace("@LISTEN_PORT@", &self.listen.port().to_string())
@@ -183,7 +208,7 @@ impl Place {
 
 /// A started peer; dropping it ends its processes and removes its files.
 pub(crate) struct Running {
-    pub(crate) address: SocketAddr,
+    pub(crate) target: Target,
     child: Child,
     directory: Directory,
 }

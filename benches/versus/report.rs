@@ -1,5 +1,6 @@
 //! The tables, in Markdown: one for each scenario, then ringwall against its goals.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 
@@ -15,7 +16,11 @@ pub(crate) fn render(plan: &Plan, processors: &Processors, results: &Results) ->
         at_rate(plan, results),
         single(plan, results),
         bulk(plan, results),
-        idle(plan, results),
+        idle("", &results.idle, plan),
+        tls_small(plan, results),
+        tls_handshakes(plan, results),
+        tls_bulk(plan, results),
+        idle(" over TLS 1.3", &results.idle_tls, plan),
         goals(results),
     ];
     for table in tables.into_iter().flatten() {
@@ -118,12 +123,57 @@ fn bulk(plan: &Plan, results: &Results) -> Option<String> {
     })
 }
 
-fn idle(plan: &Plan, results: &Results) -> Option<String> {
-    let title = format!("{} idle kept-alive connections beyond the first thousand", plan.idle_connections);
+fn idle(transport: &str, memory: &BTreeMap<Name, (f64, u64)>, plan: &Plan) -> Option<String> {
+    let count = plan.idle_connections;
+    let title = format!("{count} idle kept-alive connections{transport} beyond the first thousand");
     table(&title, &["bytes of process memory each", "process with the first thousand, MiB"], plan, |name| {
-        let (each, base) = results.idle.get(&name)?;
+        let (each, base) = memory.get(&name)?;
         Some(vec![format!("{each:.0}"), format!("{:.1}", *base as f64 / f64::from(1 << 20))])
     })
+}
+
+fn tls_small(plan: &Plan, results: &Results) -> Option<String> {
+    let title = format!("TLS 1.3: {} kept-alive connections, 1 KiB responses, closed loop", plan.connections);
+    let columns = ["CPU µs/request", "x nginx", "requests/s", "CPU busy"];
+    table(&title, &columns, plan, |name| against_nginx(results, Run::TlsSmall, name))
+}
+
+fn tls_handshakes(plan: &Plan, results: &Results) -> Option<String> {
+    let title = format!(
+        "TLS 1.3: full handshakes, {} connections under way with one 1 KiB response each",
+        plan.handshakes
+    );
+    let columns = ["CPU µs/connection", "x nginx", "connections/s", "CPU busy"];
+    table(&title, &columns, plan, |name| against_nginx(results, Run::TlsHandshake, name))
+}
+
+fn tls_bulk(plan: &Plan, results: &Results) -> Option<String> {
+    let title = format!("TLS 1.3: 1 MiB response bodies on {} connections", plan.bulk_connections);
+    let columns = ["CPU µs/MiB", "x nginx", "MiB/s", "CPU busy", "more than plain, µs/MiB", "x cipher alone"];
+    let cipher = results.cipher_spread();
+    let text = table(&title, &columns, plan, |name| {
+        let mut cells = against_nginx(results, Run::TlsBulk, name)?;
+        let added = added_by_tls(results, name);
+        cells.push(added.map_or_else(|| "–".into(), |added| format!("{added:.0}")));
+        cells.push(added.map_or_else(|| "–".into(), |added| times(added, cipher.map(|(_, cost, _)| cost))));
+        Some(cells)
+    })?;
+    let cipher = cipher.map_or_else(|| "not measured".into(), |figures| spread(figures, 0));
+    Some(format!("{text}\nThe cipher alone, AES-128-GCM in place by records of 16 KiB, µs/MiB: {cipher}.\n"))
+}
+
+fn against_nginx(results: &Results, run: Run, name: Name) -> Option<Vec<String>> {
+    Some(vec![
+        spread(results.spread(run, name, cpu)?, 1),
+        times(results.median(run, name, cpu)?, results.median(run, Name::Nginx, cpu)),
+        spread(results.spread(run, name, |sample| sample.per_second)?, 0),
+        format!("{:.0} %", results.median(run, name, |sample| sample.busy)? * 100.0),
+    ])
+}
+
+/// CPU µs/MiB.
+fn added_by_tls(results: &Results, name: Name) -> Option<f64> {
+    Some(results.median(Run::TlsBulk, name, cpu)? - results.median(Run::BulkDown, name, cpu)?)
 }
 
 /// What ringwall is to reach, as ratios within this run.
@@ -151,6 +201,18 @@ fn goals(results: &Results) -> Option<String> {
         results.idle.get(&ours).map(|(each, _)| each / 1024.0),
         1.3,
     ));
+    for (what, run, goal) in [
+        ("TLS CPU per request to nginx", Run::TlsSmall, 0.70),
+        ("CPU per full handshake with its connection to nginx", Run::TlsHandshake, 0.65),
+        ("TLS CPU per MiB down to nginx", Run::TlsBulk, 1.00),
+    ] {
+        rows.push((what.into(), ratio(run, Name::Nginx), goal));
+    }
+    let added = added_by_tls(results, ours).zip(results.cipher_spread());
+    let added = added.map(|(added, (_, cipher, _))| added / cipher);
+    rows.push(("what TLS adds per MiB down to the cipher alone".into(), added, 1.4));
+    let idle = results.idle_tls.get(&ours).map(|(each, _)| each / 1024.0);
+    rows.push(("KiB per idle TLS connection".into(), idle, 8.0));
     let mut text =
         String::from("### ringwall against its goals\n\n| | measured | at most | |\n|---|---|---|---|\n");
     let measured: Vec<_> =

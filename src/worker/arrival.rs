@@ -2,10 +2,12 @@
 //! handshake. Both within the handshake's time, from the accept on.
 
 use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
+use super::address_ledger::Entry;
 use super::state::Worker;
 use crate::net::clock;
 use crate::net::connection::{ColdConnection, Connection};
@@ -30,11 +32,13 @@ pub(super) fn is_plain(worker: &Worker, listener: ListenerId) -> bool {
     listener.is_some_and(|listener| listener.proxy_protocol.is_none() && !listener.tls)
 }
 
-/// Takes a connection through what its listener asks for.
+/// Takes a connection through what its listener asks for. A client whose address a PROXY header told is counted by it:
+/// that is `entry` then.
 pub(super) async fn arrive(
     worker: &Worker,
     cold: ColdConnection,
     mut peer: Peer,
+    entry: &mut Entry,
     deadline: &Deadline,
 ) -> Arrival {
     let generation = worker.generation();
@@ -44,6 +48,7 @@ pub(super) async fn arrive(
     deadline.set(due);
     let mut cold = cold;
     if let Some(rule) = &listener.proxy_protocol {
+        let balancer = peer.address;
         match in_time(worker, deadline, proxied(rule, cold, &mut peer)).await {
             Some(taken) => cold = taken,
             None => {
@@ -51,6 +56,11 @@ pub(super) async fn arrive(
                 return Arrival::Closed;
             }
         }
+        let Some(own) = enter_client(worker, balancer, &peer) else {
+            worker.metrics.accept_refused_address.add(1);
+            return Arrival::Closed;
+        };
+        *entry = own;
     }
     if !listener.tls {
         return Arrival::Arrived(cold, peer);
@@ -74,6 +84,14 @@ async fn proxied(rule: &ProxyProtocol, cold: ColdConnection, peer: &mut Peer) ->
         peer.address = source;
     }
     Some(cold)
+}
+
+/// Counts the connection by its client. A balancer that speaks for itself has no share: it brings everybody.
+fn enter_client(worker: &Worker, balancer: SocketAddr, peer: &Peer) -> Option<Entry> {
+    if peer.address == balancer {
+        return Some(Entry::uncounted());
+    }
+    worker.addresses.enter(peer.address.ip())
 }
 
 async fn greeted(

@@ -12,6 +12,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
+use super::address_ledger::Entry;
 use super::arrival::{Arrival, arrive, is_plain};
 use super::connection_driver::{Parted, drive};
 use super::state::Worker;
@@ -21,19 +22,25 @@ use crate::net::connection::{ColdConnection, Connection};
 use crate::net::deadline::Deadline;
 use crate::policy::exchange::Peer;
 
-/// Serves a connection from accept to close.
+/// Serves a connection from accept to close. For that long `entry` counts it; one that a balancer passes on becomes the
+/// client's when that is known.
 #[expect(
     clippy::manual_async_fn,
     reason = "an `async fn` keeps every argument twice for as long as it lives"
 )]
-pub(super) fn serve(worker: Rc<Worker>, cold: ColdConnection, peer: Peer) -> impl Future<Output = ()> {
+pub(super) fn serve(
+    worker: Rc<Worker>,
+    cold: ColdConnection,
+    peer: Peer,
+    mut entry: Entry,
+) -> impl Future<Output = ()> {
     async move {
         let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
         let deadline = worker.deadlines.enter(waker);
         let (mut cold, peer) = if is_plain(&worker, peer.listener) {
             (cold, peer)
         } else {
-            match arriving(&worker, cold, peer, &deadline).await {
+            match arriving(&worker, cold, peer, (&mut entry, &deadline)).await {
                 Arrival::Arrived(cold, peer) => (cold, peer),
                 Arrival::Lingers(connection) => return lingering(&worker, connection, &deadline).await,
                 Arrival::Closed => return,
@@ -68,9 +75,9 @@ fn arriving<'b>(
     worker: &'b Worker,
     cold: ColdConnection,
     peer: Peer,
-    deadline: &'b Deadline,
+    (entry, deadline): (&'b mut Entry, &'b Deadline),
 ) -> Boxed<'b, Arrival> {
-    Box::pin(arrive(worker, cold, peer, deadline))
+    Box::pin(arrive(worker, cold, peer, entry, deadline))
 }
 
 fn lingering<'b>(worker: &'b Worker, connection: Connection, deadline: &'b Deadline) -> Boxed<'b, ()> {

@@ -96,6 +96,8 @@ async fn live(settings: WorkerSettings) -> Result<(), WorkerFault> {
     let doorbell = Doorbell::new(settings.inbox.doorbell.try_clone().map_err(other)?).map_err(other)?;
     ring::spawn(tick(worker.clone()));
     ring::spawn(keep_pool(worker.clone()));
+    let gatekeeper = worker.clone();
+    ring::spawn(async move { gatekeeper.handshakes.turn().await });
     ring::spawn(obey(worker.clone(), settings.inbox, doorbell));
     if !settings.busy_poll.is_zero() {
         ring::spawn(busy_poll::spin(worker.clone(), settings.busy_poll));
@@ -203,13 +205,12 @@ fn welcome(worker: &Rc<Worker>, connection: ColdConnection, peer: Peer) {
     };
     worker.connections.set(worker.connections.get() + 1);
     worker.metrics.connections_open.add(1);
-    let served = PanicGuard::new(serve(worker.clone(), connection, peer));
+    let served = PanicGuard::new(serve(worker.clone(), connection, peer, entry));
     let worker = worker.clone();
     ring::spawn(async move {
         if served.await == Finished::Panicked {
             worker.metrics.panics.add(1);
         }
-        drop(entry);
         worker.connections.set(worker.connections.get() - 1);
         worker.metrics.connections_open.subtract(1);
         if worker.draining.get().is_some() {
@@ -219,7 +220,7 @@ fn welcome(worker: &Rc<Worker>, connection: ColdConnection, peer: Peer) {
 }
 
 /// Counts a connection by its client's address, where that is what the peer has: none on a Unix socket, and before a
-/// PROXY header it is the balancer's.
+/// PROXY header it is the balancer's; behind one the client is counted on arrival.
 fn enter(worker: &Worker, peer: &Peer) -> Option<Entry> {
     let generation = worker.generation();
     let listener = generation.rules.listeners.get(usize::from(peer.listener.0));

@@ -15,4 +15,5 @@ mod connection_life;
 mod generation;
 mod panic_guard;
 mod state;
+mod turnstile;
 mod upstream_pool;

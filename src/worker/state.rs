@@ -7,6 +7,8 @@ use std::task::Waker;
 
 use super::address_ledger::AddressLedger;
 use super::generation::Generation;
+use super::turnstile::Turnstile;
+use crate::limits::HANDSHAKES_PER_TURN;
 use crate::net::clock;
 use crate::net::deadline::DeadlineTable;
 use crate::policy::exchange::Scratch;
@@ -38,6 +40,8 @@ pub(super) struct Worker {
     pub(super) warm: Cell<usize>,
     /// Exchanges under way.
     pub(super) busy: Cell<usize>,
+    /// What TLS handshakes pass.
+    pub(super) handshakes: Turnstile,
     /// When the drain began.
     pub(super) draining: Cell<Option<Monotonic>>,
     /// The drain deadline has passed.
@@ -85,6 +89,7 @@ impl Worker {
             acceptors: RefCell::default(),
             warm: Cell::new(0),
             busy: Cell::new(0),
+            handshakes: Turnstile::new(HANDSHAKES_PER_TURN),
             draining: Cell::new(None),
             cut: Cell::new(false),
             active: Cell::new(clock::monotonic()),

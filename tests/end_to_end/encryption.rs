@@ -13,7 +13,7 @@ use crate::harness::peers::peer;
 use crate::harness::{Proxy, ScriptedServer, Setup};
 
 /// A proxy that speaks TLS for `a.test`, in front of `server`, and who vouches for it.
-fn proxy_for(server: &ScriptedServer, settings: &str) -> (Setup, Authority) {
+pub(crate) fn proxy_for(server: &ScriptedServer, settings: &str) -> (Setup, Authority) {
     proxy_with(server, settings, "")
 }
 

@@ -9,6 +9,7 @@
 
 mod harness;
 
+mod arrival;
 mod differential;
 mod encryption;
 mod forwarding;

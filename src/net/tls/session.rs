@@ -13,7 +13,7 @@ use rustls::server::ServerConnectionData;
 use rustls::{ConnectionTrafficSecrets, Error, ExtractedSecrets};
 
 use super::handshake::Established;
-use crate::limits::{TLS_RECEIVE_STEPS, TLS_SEND_PLAIN_BYTES};
+use crate::limits::{TLS_COPY_BYTES, TLS_RECEIVE_STEPS, TLS_SEND_PLAIN_BYTES};
 use crate::net::clock;
 use crate::protocol::span::Span;
 use crate::protocol::tls::{
@@ -33,6 +33,8 @@ pub(crate) struct Session {
     outgoing: Outgoing,
     /// The peer wants our key changed before the next data.
     owes_key_update: bool,
+    /// We have asked the peer to change its key, and it has not yet.
+    asked_key_update: bool,
     /// The peer has said that it sends no more.
     peer_ended: bool,
     ended: bool,
@@ -112,6 +114,7 @@ impl Session {
             incoming: Incoming::new(&incoming),
             outgoing: Outgoing { bytes: outgoing, ..Outgoing::default() },
             owes_key_update: false,
+            asked_key_update: false,
             peer_ended: false,
             ended: false,
             fault: None,
@@ -245,6 +248,7 @@ impl Session {
             Content::CloseNotify => self.peer_ended = true,
             Content::KeyUpdate { answer } => {
                 self.owes_key_update |= answer;
+                self.asked_key_update = false;
                 let keys = self.keys.next(Direction::Receive, self.version);
                 self.opener.rekey(keys.map_err(|_| RecordFault::KeysAwaited)?);
             }
@@ -328,7 +332,12 @@ impl Incoming {
     fn hand_over(&mut self, target: &mut [u8]) -> usize {
         let plain = self.plain.of(&self.storage);
         let count = plain.len().min(target.len());
-        target[..count].copy_from_slice(&plain[..count]);
+        // In pieces: see `limits::TLS_COPY_BYTES`.
+        let pieces = plain[..count].chunks(TLS_COPY_BYTES);
+        target[..count]
+            .chunks_mut(TLS_COPY_BYTES)
+            .zip(pieces)
+            .for_each(|(to, from)| to.copy_from_slice(from));
         self.plain.start += count as u32;
         count
     }

@@ -55,6 +55,7 @@ fn hosts_match_without_regard_to_case_port_and_trailing_dot() {
     check("127.0.0.1", "127.0.0.1", true);
     check("[::1]", "[::1]", true);
     check("[2001:DB8::1]:443", "[2001:db8::1]", true);
+    check("[2001:db8::]:443", "[2001:db8::]", true);
     check("[::1]", "[::2]", false);
 }
 
@@ -128,6 +129,9 @@ fn paths_match_by_segments() {
     check("/*", "/", true);
     check("/*", "/a/b", true);
     check("/*", "*", true);
+    check("/orders/*", "/orders*", false);
+    check("/orders/*", "*", false);
+    check("/orders", "*", false);
     check("/users/*/orders", "/users/5/orders", true);
     check("/users/*/orders", "/users//orders", false);
     check("/users/*/orders", "/users/5/6/orders", false);
@@ -322,6 +326,11 @@ fn a_prefix_is_found_however_it_is_spelled_but_only_at_a_segments_end() {
     check("/a%2fb/x", "/a", None);
     check("/b", "/api", None);
     check("/api%", "/api", None);
+    check("/a%2Fb/x", "/a/b", None);
+    check("/%61pi/x", "/bpi", None);
+    check("/%2F", "/a", None);
+    check("/%2Fxx", "/abcdef", None);
+    check("/%2fx/y", "/%2Fx", Some("/y"));
 }
 
 #[test]

@@ -104,6 +104,16 @@ fn least_requests_evens_out_what_is_under_way_by_weight() {
 }
 
 #[test]
+fn least_requests_counts_the_request_that_is_to_come() {
+    // Of idle servers the heaviest; of busy ones the one that is least busy afterwards, for its weight.
+    let mut idle = chooser(Balance::LeastRequests, &[1, 3], 0);
+    assert_eq!(idle.choose(UPSTREAM, |_| true, 0, None), Some(1));
+    let mut busy = chooser(Balance::LeastRequests, &[3, 2], 0);
+    [0, 0, 0, 1, 1].into_iter().for_each(|server| busy.begin(UPSTREAM, server));
+    assert_eq!(busy.choose(UPSTREAM, |_| true, 0, None), Some(0));
+}
+
+#[test]
 fn least_requests_takes_turns_between_equals() {
     let mut chooser = chooser(Balance::LeastRequests, &[1, 1, 1], 0);
     assert_eq!(counts(&mut chooser, 30, |_| true, 3), [10, 10, 10]);

@@ -175,3 +175,28 @@ fn probe_results_in_a_row_make_a_verdict() {
     check(3, 2, "---+-++", &[Unknown, Unknown, Down, Down, Down, Down, Up]);
     check(1, 1, "+-+", &[Up, Down, Up]);
 }
+
+#[test]
+fn a_server_at_work_is_not_on_trial() {
+    let (mut health, view) = (health(), view(Probe::Up));
+    for _ in 0..3 {
+        health.note_chosen(UPSTREAM, 0, START);
+        assert!(health.admits(&view, UPSTREAM, 0, START));
+    }
+    health.note_failure(UPSTREAM, 0, START, 0);
+    assert!(health.admits(&view, UPSTREAM, 0, START), "one failure is no rest");
+}
+
+#[test]
+fn a_server_that_checks_call_up_is_admitted_once_its_first_rest_is_over() {
+    let mut health = resting();
+    for probe in [Probe::Up, Probe::Unknown] {
+        assert!(!health.admits(&view(probe), UPSTREAM, 0, START));
+        assert!(health.admits(&view(probe), UPSTREAM, 0, at(1)));
+    }
+    // Restored after several rests, it may fail again as often as a fresh one.
+    health.note_chosen(UPSTREAM, 0, at(1));
+    health.note_failure(UPSTREAM, 0, at(1), 0);
+    health.note_success(UPSTREAM, 0);
+    assert!(health.admits(&view(Probe::Up), UPSTREAM, 0, at(1)));
+}

@@ -188,11 +188,9 @@ impl AdditionalData {
     }
 }
 
-/// Copies in pieces that are moved by vector instructions: longer copies go through `rep movsb`, which some CPUs do 25
-/// times slower when source and target lie a few bytes apart within their pages, and behind a record header they often do.
+/// Copies in pieces: see [`limits::TLS_COPY_BYTES`].
 fn append(fragment: &[u8], out: &mut Vec<u8>) {
-    const PIECE: usize = 1024;
-    fragment.chunks(PIECE).for_each(|piece| out.extend_from_slice(piece));
+    fragment.chunks(limits::TLS_COPY_BYTES).for_each(|piece| out.extend_from_slice(piece));
 }
 
 #[cfg(test)]

@@ -88,3 +88,44 @@ impl WireBuffer {
         self.start = self.end;
     }
 }
+
+#[test]
+fn the_room_before_is_what_a_head_of_that_length_finds() {
+    // However much lies behind: a head fits to the byte, and one byte more does not.
+    for body in [1, 1000, 4000, BUFFER_SMALL_BYTES - HEAD_ROOM - 200] {
+        let most = filled(&vec![b'b'; body]).limit() - body;
+        for length in [1, HEAD_ROOM, most - 1, most, most + 1] {
+            let mut buffer = filled(&vec![b'b'; body]);
+            let fits = length <= most;
+            assert_eq!(buffer.has_room_before(length), fits, "{length} before {body}");
+            assert_eq!(buffer.place_before(&vec![b'h'; length]), fits, "{length} before {body}");
+        }
+    }
+}
+
+#[test]
+fn bytes_are_appended_up_to_the_tail_room() {
+    let mut buffer = filled(b"");
+    let (storage, start, end) = buffer.lend_for_read();
+    buffer.restore(storage);
+    for (count, fits) in
+        [(end - start + 1, false), (end - start - 1, true), (2, false), (1, true), (1, false)]
+    {
+        assert_eq!(buffer.append(&vec![b'x'; count]), fits, "{count}");
+    }
+}
+
+#[test]
+fn unread_bytes_stay_where_a_quarter_is_free() {
+    for (free_of_a_quarter, moves) in [(1_i64, false), (0, false), (-1, true)] {
+        let mut buffer = filled(b"");
+        let quarter = buffer.limit() / 4;
+        let fill = (buffer.limit() - buffer.end - quarter) as i64 - free_of_a_quarter;
+        assert!(buffer.append(&vec![b'x'; fill as usize]));
+        buffer.consume(1);
+        let before = buffer.start;
+        buffer.make_readable();
+        assert_eq!(buffer.start < before, moves, "{free_of_a_quarter}");
+        assert_eq!(buffer.unread_len(), fill as usize - 1);
+    }
+}

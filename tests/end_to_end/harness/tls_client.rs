@@ -40,12 +40,27 @@ impl TlsClients {
 
     /// Shakes hands for `name`, or says why that failed.
     pub(crate) fn connect(&self, address: SocketAddr, name: &str) -> std::io::Result<TlsClient> {
+        self.connect_behind(b"", address, name)
+    }
+
+    /// The same, with `preface` ahead of the first flight and in one segment with it.
+    pub(crate) fn connect_behind(
+        &self,
+        preface: &[u8],
+        address: SocketAddr,
+        name: &str,
+    ) -> std::io::Result<TlsClient> {
         let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
         let name = ServerName::try_from(name.to_owned()).expect("a name");
-        let connection = ClientConnection::new(self.0.clone(), name).expect("a client");
+        let mut connection = ClientConnection::new(self.0.clone(), name).expect("a client");
+        let mut first = preface.to_vec();
+        while connection.wants_write() {
+            connection.write_tls(&mut first)?;
+        }
         let mut client = StreamOwned::new(connection, stream);
+        client.sock.write_all(&first)?;
         while client.conn.is_handshaking() {
             client.conn.complete_io(&mut client.sock)?;
         }
