@@ -283,6 +283,13 @@ impl ColdConnection {
         self.stream.readable(false).await
     }
 
+    /// As [`Connection::say_end`].
+    pub fn say_end(&self) {
+        if let Some(session) = &self.tls {
+            session.borrow_mut().end();
+        }
+    }
+
     /// Makes it ready for work again.
     pub fn warm(self) -> Connection {
         match self.tls {

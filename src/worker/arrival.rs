@@ -101,6 +101,8 @@ async fn greeted(
     mut peer: Peer,
 ) -> Option<Arrival> {
     let limit = worker.generation().rules.timeouts.handshake;
+    cold.readable().await.ok()?;
+    worker.handshakes.pass().await;
     match greet(cold, identity.config.clone(), limit).await {
         Ok(Greeted::Secured(cold, greeting)) => {
             worker.metrics.handshakes.add(1);

@@ -52,7 +52,7 @@ pub(super) fn serve(
             let goes_on = wait_for_bytes(&worker, &cold, &deadline).await;
             worker.metrics.connections_cold.subtract(1);
             if !goes_on {
-                return;
+                return cold.say_end();
             }
             match warm(worker.clone(), cold.warm(), peer.clone(), &deadline).await {
                 Parted::Cooled(cooled) => cold = cooled,

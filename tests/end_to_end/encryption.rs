@@ -3,6 +3,7 @@
 mod certificates;
 mod clients;
 mod records;
+mod storms;
 mod upstreams;
 
 use std::path::Path;
