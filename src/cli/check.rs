@@ -1,12 +1,46 @@
-//! `ringwall check`: prints what is found in a configuration, for people or as JSON.
+//! `ringwall check`: prints what is found in a configuration and in the files that it names, for people or as JSON.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::{EXIT_FAILED, EXIT_USAGE, complain};
 use crate::config::{ConfigError, Loaded, Place, Warning};
+use crate::net::clock;
+use crate::net::tls::{Identities, TicketKeys, TlsFault, TlsWarning};
+
+/// Opens the files that TLS reads, too: what is wrong with one is said with the place that names it. `config` is the
+/// configuration's own file.
+pub(super) fn with_files(mut loaded: Loaded, config: &Path) -> Result<Loaded, Vec<ConfigError>> {
+    let files = &loaded.files;
+    let named = |path: Option<&Path>| match files.iter().find(|file| Some(file.path.as_path()) == path) {
+        Some(file) => (file.place.clone(), file.key.clone()),
+        None => {
+            let file = config.display().to_string().into();
+            (Place::File { file, line: 1, column: 1 }, String::new())
+        }
+    };
+    let error = |fault: &TlsFault| {
+        let (place, key) = named(fault.path());
+        ConfigError { place, key, message: fault.to_string() }
+    };
+    let tickets = TicketKeys::new().map_err(|fault| vec![error(&fault)])?;
+    match Identities::load(&loaded.settings.tls, &Arc::new(tickets), clock::unix_micros()) {
+        Ok(identities) => {
+            let warning = |found: &TlsWarning| {
+                let (place, key) = named(Some(&found.path));
+                Warning { place, key, message: found.to_string() }
+            };
+            let found: Vec<_> = identities.warnings.iter().map(warning).collect();
+            loaded.warnings.extend(found);
+            Ok(loaded)
+        }
+        Err(faults) => Err(faults.iter().map(error).collect()),
+    }
+}
 
 /// Prints the findings and tells the exit code: 0, 1 for warnings under `strict`, 2 for errors.
 pub(super) fn check(outcome: &Result<Loaded, Vec<ConfigError>>, json: bool, strict: bool) -> ExitCode {

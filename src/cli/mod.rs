@@ -73,7 +73,9 @@ pub fn main() -> ExitCode {
 fn dispatch(command: Command) -> ExitCode {
     match command {
         Command::Run { config } => run::run(config),
-        Command::Check { config, json, strict } => check::check(&load(&config), json, strict),
+        Command::Check { config, json, strict } => {
+            check::check(&load(&config).and_then(|loaded| check::with_files(loaded, &config)), json, strict)
+        }
         Command::Demo { once } => demo::demo(once),
     }
 }

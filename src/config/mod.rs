@@ -29,7 +29,7 @@ use self::environment::Assignment;
 use self::node::Table;
 use self::reader::Section;
 use self::report::Report;
-pub use self::report::{ConfigError, Place, Warning};
+pub use self::report::{ConfigError, NamedFile, Place, Warning};
 use self::routes::Names;
 pub use self::schema::TABLES;
 use crate::control::settings::Settings;
@@ -47,6 +47,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// In the order of files and lines.
     pub warnings: Vec<Warning>,
+    /// The files that TLS reads, and where they are named.
+    pub files: Vec<NamedFile>,
 }
 
 /// Reads `file`, what it includes, and the settings in `environment`.
@@ -90,8 +92,9 @@ fn conclude(
         apply(assignments, &mut tree, &report);
         settings(&tree, start, &report)
     });
+    let files = report.files();
     let warnings = report.finish()?;
-    settings.map(|settings| Loaded { settings, warnings }).ok_or_else(Vec::new)
+    settings.map(|settings| Loaded { settings, warnings, files }).ok_or_else(Vec::new)
 }
 
 fn apply(assignments: &[Assignment], tree: &mut Table, report: &Report) {

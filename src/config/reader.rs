@@ -235,7 +235,9 @@ impl<'t> Field<'t> {
             "" => Err("it is empty; write the path of a file"),
             text => Ok(self.place().beside(text)),
         };
-        self.parsed("the path of a file", parse)
+        let path = self.parsed("the path of a file", parse)?;
+        self.report.file(self.place(), &self.path, &path);
+        Some(path)
     }
 
     /// One of the texts in `choices`.

@@ -89,11 +89,23 @@ impl fmt::Display for Warning {
     }
 }
 
+/// A file that a setting names. It is not opened here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedFile {
+    /// As it is opened.
+    pub path: PathBuf,
+    /// Where it is named.
+    pub place: Place,
+    /// The setting, as in [`ConfigError::key`].
+    pub key: String,
+}
+
 /// Collects everything that is found, so that one run tells all of it. Shared by all readers, which only add.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     errors: RefCell<Vec<ConfigError>>,
     warnings: RefCell<Vec<Warning>>,
+    files: RefCell<Vec<NamedFile>>,
 }
 
 impl Report {
@@ -105,6 +117,16 @@ impl Report {
     pub(super) fn warn(&self, place: &Place, key: &str, message: impl Into<String>) {
         let warning = Warning { place: place.clone(), key: key.to_owned(), message: message.into() };
         self.warnings.borrow_mut().push(warning);
+    }
+
+    pub(super) fn file(&self, place: &Place, key: &str, path: &Path) {
+        let file = NamedFile { path: path.to_owned(), place: place.clone(), key: key.to_owned() };
+        self.files.borrow_mut().push(file);
+    }
+
+    /// The files named so far, in the order in which they were read.
+    pub(super) fn files(&self) -> Vec<NamedFile> {
+        self.files.borrow().clone()
     }
 
     /// Whether nothing found so far forbids going on.

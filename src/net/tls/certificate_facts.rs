@@ -43,11 +43,7 @@ pub(super) fn review_validity(
         })?;
         let validity = certificate.validity();
         if let Some(words) = out_of_time(validity.not_before, validity.not_after, now) {
-            findings.warn(format!(
-                "{}: the certificate of `{}` {words}",
-                path.display(),
-                certificate.subject()
-            ));
+            findings.warn(path, format!("the certificate of `{}` {words}", certificate.subject()));
         }
     }
     Ok(())
@@ -61,25 +57,30 @@ pub(super) fn review_revocation(
     now: UnixMicros,
     findings: &mut Findings,
 ) {
-    let path = path.display();
     for list in lists {
         // rustls refuses a list that cannot be read.
         let Ok((_, list)) = CertificateRevocationList::from_der(list) else { continue };
         let issuer = list.issuer();
         if let Some(next) = list.next_update().filter(|next| next.timestamp() <= seconds(now)) {
-            findings.warn(format!(
-                "{path}: the revocation list of `{issuer}` should have been replaced on {next}; it is still obeyed, but \
-                 fetch a new one"
-            ));
+            findings.warn(
+                path,
+                format!(
+                    "the revocation list of `{issuer}` should have been replaced on {next}; it is still obeyed, but fetch \
+                     a new one"
+                ),
+            );
         }
         let known = authorities.iter().any(|authority| {
             X509Certificate::from_der(authority).is_ok_and(|(_, it)| it.subject().as_raw() == issuer.as_raw())
         });
         if !known {
-            findings.warn(format!(
-                "{path}: the revocation list of `{issuer}` is by none of the authorities in `client_ca`; it concerns only \
-                 intermediates that clients send, so check that it is the right file"
-            ));
+            findings.warn(
+                path,
+                format!(
+                    "the revocation list of `{issuer}` is by none of the authorities in `client_ca`; it concerns only \
+                     intermediates that clients send, so check that it is the right file"
+                ),
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What can be wrong with TLS settings and the files they name, in words for the person who wrote them.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::limits::{TICKET_SECRET_BYTES, TLS_FILE_BYTES};
 
@@ -149,11 +149,45 @@ pub enum TlsFault {
     Unexpected(#[from] rustls::Error),
 }
 
+impl TlsFault {
+    /// The file that is at fault; none where it is the settings or the system.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Certificate { path, .. }
+            | Self::EncryptedKey { path }
+            | Self::Key { path, .. }
+            | Self::KeyMismatch { certificate: path, .. }
+            | Self::Missing { path, .. }
+            | Self::Pem { path, .. }
+            | Self::Read { path, .. }
+            | Self::RevocationList { path, .. }
+            | Self::TicketSecret { path, .. }
+            | Self::TooLong { path } => Some(path),
+            Self::ClientCaMissing { .. }
+            | Self::NoCertificates { .. }
+            | Self::Random
+            | Self::ServerName { .. }
+            | Self::SystemRoots { .. }
+            | Self::Unexpected(_) => None,
+        }
+    }
+}
+
+/// What is odd about a file that can be used all the same.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {words}", path.display())]
+pub struct TlsWarning {
+    /// The file.
+    pub path: PathBuf,
+    /// What is odd, and what to do.
+    pub words: String,
+}
+
 /// All that was noticed while loading. Loading goes on after a fault, so that a person sees all of them at once.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     pub(super) faults: Vec<TlsFault>,
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Vec<TlsWarning>,
 }
 
 impl Findings {
@@ -166,7 +200,8 @@ impl Findings {
     }
 
     /// Notes the warning, once.
-    pub(super) fn warn(&mut self, warning: String) {
+    pub(super) fn warn(&mut self, path: &Path, words: String) {
+        let warning = TlsWarning { path: path.to_owned(), words };
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }

@@ -64,10 +64,11 @@ fn sections<T: PemObject>(
 fn read_secret(path: &Path, findings: &mut Findings) -> Result<Vec<u8>, TlsFault> {
     let (bytes, mode) = read(path)?;
     if mode & 0o006 != 0 {
-        let path = path.display();
-        findings.warn(format!(
-            "{path}: everybody on this machine can get at this secret key; run `chmod 600 {path}`"
-        ));
+        let shown = path.display();
+        findings.warn(
+            path,
+            format!("everybody on this machine can get at this secret key; run `chmod 600 {shown}`"),
+        );
     }
     Ok(bytes)
 }

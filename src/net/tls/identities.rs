@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::fault::{Findings, TlsFault};
+use super::fault::{Findings, TlsFault, TlsWarning};
 use super::listener_identity::ListenerIdentity;
 use super::provider::provider;
 use super::settings::TlsSettings;
@@ -26,8 +26,8 @@ pub struct Identities {
 pub struct Loaded {
     /// What they became.
     pub identities: Identities,
-    /// What is odd about them, one line each.
-    pub warnings: Vec<String>,
+    /// What is odd about them.
+    pub warnings: Vec<TlsWarning>,
 }
 
 impl Identities {

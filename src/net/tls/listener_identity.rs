@@ -70,10 +70,8 @@ impl fmt::Debug for ListenerIdentity {
 fn warn_of_hidden(settings: &ListenerTls, names: &CertificateNames, findings: &mut Findings) {
     for (index, pair) in settings.certificates.iter().enumerate().skip(1) {
         if !names.leads_to(index) {
-            findings.warn(format!(
-                "{}: never shown: it has no DNS name (subjectAltName) that no certificate before it has",
-                pair.certificate.display()
-            ));
+            let words = "never shown: it has no DNS name (subjectAltName) that no certificate before it has";
+            findings.warn(&pair.certificate, words.to_owned());
         }
     }
 }

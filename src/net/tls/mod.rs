@@ -25,7 +25,7 @@ mod workshop;
 pub(super) mod fixture;
 
 pub use self::client_identity::client_certificate;
-pub use self::fault::TlsFault;
+pub use self::fault::{TlsFault, TlsWarning};
 pub use self::greeting::{Greeted, Greeting, HandshakeFault, greet, introduce};
 pub use self::identities::{Identities, Loaded};
 pub use self::listener_identity::ListenerIdentity;

@@ -56,6 +56,6 @@ pub struct UpstreamTls {
     pub server_name: Option<String>,
     /// What the proxy shows of itself.
     pub certificate: Option<CertificateFiles>,
-    /// Takes any certificate from anybody.
+    /// Takes any certificate from anybody. Whoever reads settings warns of it.
     pub dangerous_accept_any_certificate: bool,
 }

@@ -77,10 +77,6 @@ fn verifier(
     workshop: &mut Workshop<'_>,
 ) -> Option<Arc<dyn ServerCertVerifier>> {
     if settings.dangerous_accept_any_certificate {
-        workshop.findings.warn(format!(
-            "upstream {number}: DANGEROUS: dangerous_accept_any_certificate is set, so whoever stands between here and its \
-             servers can read and change everything; remove it and set `ca` to the authority of the servers instead"
-        ));
         let algorithms = workshop.provider.signature_verification_algorithms;
         return Some(Arc::new(AcceptAnyCertificate { algorithms }));
     }
