@@ -15,4 +15,5 @@ mod connection_life;
 mod generation;
 mod panic_guard;
 mod state;
+mod tls_notes;
 mod upstream_pool;

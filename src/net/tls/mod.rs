@@ -11,6 +11,7 @@ pub mod fault;
 mod files;
 mod greeting;
 mod handshake;
+mod handshake_fault;
 pub mod identities;
 mod listener_identity;
 mod provider;
@@ -28,7 +29,8 @@ pub use self::client_identity::client_certificate;
 pub use self::fault::TlsFault;
 pub use rustls::pki_types::ServerName;
 
-pub use self::greeting::{Greeted, Greeting, HandshakeFault, greet, introduce};
+pub use self::greeting::{Greeted, Greeting, greet, introduce};
+pub use self::handshake_fault::HandshakeFault;
 pub use self::identities::{Identities, Loaded};
 pub use self::listener_identity::ListenerIdentity;
 pub use self::settings::{CertificateFiles, ClientAuth, ListenerTls, TlsSettings, UpstreamTls};
