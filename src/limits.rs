@@ -46,6 +46,10 @@ pub const TLS_COPY_BYTES: usize = 1024;
 /// Plaintext sealed for one send: four full records. More gained nothing measurable.
 pub const TLS_SEND_PLAIN_BYTES: usize = 64 * 1024;
 
+/// Lines in the access log about failed handshakes and records, per worker and [`DEADLINE_TICK`] (160 a second): enough to
+/// see who and why, and next to nothing beside the log that the same client could cause with requests.
+pub const TLS_FAILURE_LINES_PER_TICK: usize = 8;
+
 /// How often the files that TLS reads are looked at: a renewed certificate need not wait for a reload.
 pub const IDENTITY_LOOK: Duration = Duration::from_secs(2);
 

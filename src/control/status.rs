@@ -145,8 +145,8 @@ fn worker_json((index, worker): (usize, &WorkerStatus)) -> Value {
     let mut counters = Map::new();
     for metric in METRICS {
         let name = short(metric.name);
-        let class = metric.label.split('"').nth(1);
-        let name = class.map_or_else(|| name.to_owned(), |class| format!("{name}_{class}"));
+        let classes = metric.label.split('"').skip(1).step_by(2);
+        let name = classes.fold(name.to_owned(), |name, class| format!("{name}_{class}"));
         counters.insert(name, (metric.read)(&worker.metrics).into());
     }
     for histogram in HISTOGRAMS {

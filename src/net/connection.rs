@@ -23,6 +23,7 @@ use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_op
 
 use super::operation::{Operation, Reusable};
 use super::tls::session::{Delivery, Sealed, Session};
+use crate::protocol::tls::RecordFault;
 use crate::protocol::wire_buffer::Storage;
 
 /// What a finished read or write brings back.
@@ -146,6 +147,11 @@ impl Connection {
         if let Some(session) = &self.tls {
             session.borrow_mut().end();
         }
+    }
+
+    /// What the peer's TLS records ended the connection with.
+    pub fn record_fault(&self) -> Option<RecordFault> {
+        self.tls.as_ref().and_then(|session| session.borrow().fault())
     }
 
     /// Ends one or both directions now, in order; what is in flight there completes.

@@ -5,6 +5,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::tls_failures::{HandshakeFailure, RECEIVED, SENT};
+
 /// A number that one thread writes and others read.
 #[derive(Debug, Default)]
 pub struct Count(AtomicU64);
@@ -75,8 +77,12 @@ pub struct MetricBlock {
     pub handshakes: Count,
     /// Of those, resumed sessions.
     pub handshakes_resumed: Count,
-    /// TLS handshakes with clients that failed.
-    pub handshakes_failed: Count,
+    /// TLS handshakes with clients that failed, by [`HandshakeFailure`].
+    pub handshakes_failed: [Count; HandshakeFailure::ALL.len()],
+    /// Alerts that clients ended a connection with, by entry of [`RECEIVED`].
+    pub alerts_received: [Count; RECEIVED.len()],
+    /// Alerts sent to clients behind the handshake, by entry of [`SENT`].
+    pub alerts_sent: [Count; SENT.len()],
     /// Downstream connections closed for want of a PROXY header that may be believed.
     pub proxy_header_refused: Count,
     /// Downstream connections open now.

@@ -1,6 +1,7 @@
 //! What every counter of a [`MetricBlock`] is called and means: the one list that all outputs read.
 
 use super::metric_block::{Durations, MetricBlock};
+use super::tls_failures::{HandshakeFailure as Failure, RECEIVED, SENT};
 
 /// Whether a number may fall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,30 @@ const fn connections_refused(label: &'static str, read: fn(&MetricBlock) -> u64)
     Metric { name: "ringwall_connections_refused_total", help, kind: Kind::Counter, label, read }
 }
 
+const fn handshake_failed<const KIND: usize>() -> Metric {
+    Metric {
+        name: "ringwall_tls_handshake_failures_total",
+        help: "TLS handshakes with clients that failed; silent: closed without a byte, as a port check does.",
+        kind: Kind::Counter,
+        label: Failure::ALL[KIND].words().label,
+        read: |block| block.handshakes_failed[KIND].get(),
+    }
+}
+
+const fn alert(label: &'static str, read: fn(&MetricBlock) -> u64) -> Metric {
+    let help = "TLS alerts that ended a client's connection; sent ones behind the handshake alone, whose failures have \
+                a count of their own.";
+    Metric { name: "ringwall_tls_alerts_total", help, kind: Kind::Counter, label, read }
+}
+
+const fn alert_received<const AT: usize>() -> Metric {
+    alert(RECEIVED[AT].1.label, |block| block.alerts_received[AT].get())
+}
+
+const fn alert_sent<const AT: usize>() -> Metric {
+    alert(SENT[AT].1.label, |block| block.alerts_sent[AT].get())
+}
+
 /// All numbers, in the order of output.
 pub const METRICS: &[Metric] = &[
     counter("ringwall_connections_accepted_total", "Downstream connections accepted.", |block| {
@@ -71,9 +96,41 @@ pub const METRICS: &[Metric] = &[
     counter("ringwall_tls_resumptions_total", "TLS handshakes that resumed a session.", |block| {
         block.handshakes_resumed.get()
     }),
-    counter("ringwall_tls_handshake_failures_total", "TLS handshakes with clients that failed.", |block| {
-        block.handshakes_failed.get()
-    }),
+    handshake_failed::<{ Failure::TimedOut as usize }>(),
+    handshake_failed::<{ Failure::Silent as usize }>(),
+    handshake_failed::<{ Failure::Gone as usize }>(),
+    handshake_failed::<{ Failure::PlainHttp as usize }>(),
+    handshake_failed::<{ Failure::Malformed as usize }>(),
+    handshake_failed::<{ Failure::NoSharedVersion as usize }>(),
+    handshake_failed::<{ Failure::NoSharedParameters as usize }>(),
+    handshake_failed::<{ Failure::NoSharedProtocol as usize }>(),
+    handshake_failed::<{ Failure::NoCertificate as usize }>(),
+    handshake_failed::<{ Failure::CertificateExpired as usize }>(),
+    handshake_failed::<{ Failure::CertificateUnknownIssuer as usize }>(),
+    handshake_failed::<{ Failure::CertificateRevoked as usize }>(),
+    handshake_failed::<{ Failure::CertificateUnusable as usize }>(),
+    handshake_failed::<{ Failure::PeerAlert as usize }>(),
+    handshake_failed::<{ Failure::Other as usize }>(),
+    alert_received::<0>(),
+    alert_received::<1>(),
+    alert_received::<2>(),
+    alert_received::<3>(),
+    alert_received::<4>(),
+    alert_received::<5>(),
+    alert_received::<6>(),
+    alert_received::<7>(),
+    alert_received::<8>(),
+    alert_received::<9>(),
+    alert_received::<10>(),
+    alert_sent::<0>(),
+    alert_sent::<1>(),
+    alert_sent::<2>(),
+    alert_sent::<3>(),
+    alert_sent::<4>(),
+    alert_sent::<5>(),
+    alert_sent::<6>(),
+    alert_sent::<7>(),
+    alert_sent::<8>(),
     counter(
         "ringwall_proxy_headers_refused_total",
         "Connections closed for want of a PROXY header that may be believed.",
@@ -145,6 +202,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn whatever_goes_wrong_in_tls_is_listed() {
+        let listed = |label: &str| METRICS.iter().filter(|metric| metric.label == label).count();
+        let labels = Failure::ALL.iter().map(|failure| failure.words().label);
+        for label in labels.chain(RECEIVED.iter().chain(SENT).map(|(_, words)| words.label)) {
+            assert_eq!(listed(label), 1, "{label}");
+        }
+    }
+
+    #[test]
     fn names_tell_the_kind_and_stand_together() {
         let mut seen: Vec<&str> = Vec::new();
         for metric in METRICS {
@@ -167,11 +233,10 @@ mod tests {
             &block.accept_failed,
             &block.handshakes,
             &block.handshakes_resumed,
-            &block.handshakes_failed,
-            &block.proxy_header_refused,
-            &block.connections_open,
-            &block.connections_cold,
         ];
+        let failures = block.handshakes_failed.iter().chain(&block.alerts_received).chain(&block.alerts_sent);
+        let connections =
+            [&block.proxy_header_refused, &block.connections_open, &block.connections_cold].into_iter();
         let rest = [
             &block.refused,
             &block.cut,
@@ -187,7 +252,13 @@ mod tests {
             &block.log_dropped,
             &block.reloads,
         ];
-        let all: Vec<_> = singles.into_iter().chain(&block.responses).chain(rest).collect();
+        let all: Vec<_> = singles
+            .into_iter()
+            .chain(failures)
+            .chain(connections)
+            .chain(&block.responses)
+            .chain(rest)
+            .collect();
         assert_eq!(all.len(), METRICS.len());
         for (position, count) in all.iter().enumerate() {
             count.set(position as u64 + 1);

@@ -4,3 +4,4 @@ pub mod access_record;
 pub mod log_channel;
 pub mod metric_block;
 pub mod metric_names;
+pub mod tls_failures;

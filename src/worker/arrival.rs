@@ -9,11 +9,12 @@ use std::task::Poll;
 
 use super::address_ledger::Entry;
 use super::state::Worker;
+use super::tls_notes;
 use crate::net::clock;
 use crate::net::connection::{ColdConnection, Connection};
 use crate::net::deadline::Deadline;
 use crate::net::proxy_preface::take_proxy_header;
-use crate::net::tls::{Greeted, ListenerIdentity, greet};
+use crate::net::tls::{Greeted, HandshakeFault, ListenerIdentity, greet};
 use crate::policy::exchange::{Peer, TlsPeer};
 use crate::policy::refusal::{AnswerFrame, Refusal, write_refusal};
 use crate::policy::ruleset::{ListenerId, ProxyProtocol};
@@ -68,10 +69,11 @@ pub(super) async fn arrive(
     let Some(identity) = generation.identities.listeners.get(position).cloned().flatten() else {
         return Arrival::Closed;
     };
-    match in_time(worker, deadline, greeted(worker, identity, cold, peer)).await {
-        Some(arrival) => arrival,
-        None => Arrival::Closed,
-    }
+    let greeting = async { Some(greeted(worker, identity, cold, peer.clone()).await) };
+    in_time(worker, deadline, greeting).await.unwrap_or_else(|| {
+        tls_notes::handshake_failed(worker, &peer, &HandshakeFault::TimedOut);
+        Arrival::Closed
+    })
 }
 
 /// The connection behind its PROXY header, if that may be believed.
@@ -99,32 +101,33 @@ async fn greeted(
     identity: Arc<ListenerIdentity>,
     cold: ColdConnection,
     mut peer: Peer,
-) -> Option<Arrival> {
-    let limit = worker.generation().rules.timeouts.handshake;
-    cold.readable().await.ok()?;
+) -> Arrival {
+    if cold.readable().await.is_err() {
+        return Arrival::Closed;
+    }
     worker.handshakes.pass().await;
-    match greet(cold, identity.config.clone(), limit).await {
+    match greet(cold, identity.config.clone()).await {
         Ok(Greeted::Secured(cold, greeting)) => {
             worker.metrics.handshakes.add(1);
             worker.metrics.handshakes_resumed.add(u64::from(greeting.resumed));
             let (names, server_name, client) =
                 (identity.names.clone(), greeting.server_name, greeting.client);
             peer.tls = Some(Rc::new(TlsPeer { names, server_name, client }));
-            Some(Arrival::Arrived(cold, peer))
+            Arrival::Arrived(cold, peer)
         }
         Ok(Greeted::PlainHttp(cold)) => {
-            worker.metrics.handshakes_failed.add(1);
+            tls_notes::plain_http(worker, &peer, Refusal::PlainHttp.status());
             let connection = cold.warm();
             let date = worker.wall_time().text;
             let frame = AnswerFrame { date: &date, connection: Some(b"close"), head_only: false };
             let mut answer = Vec::new();
             write_refusal(Refusal::PlainHttp, None, frame, &mut answer);
             let _peer_not_told = connection.write_now(&answer);
-            Some(Arrival::Lingers(connection))
+            Arrival::Lingers(connection)
         }
-        Err(_) => {
-            worker.metrics.handshakes_failed.add(1);
-            None
+        Err(fault) => {
+            tls_notes::handshake_failed(worker, &peer, &fault);
+            Arrival::Closed
         }
     }
 }

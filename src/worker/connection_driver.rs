@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use super::access_notes;
 use super::generation::{Assignment, Generation};
 use super::state::Worker;
+use super::tls_notes;
 use super::upstream_pool::UpstreamConnection;
 use crate::limits::{COOL_DOWN, DIRECT_WRITE_BUSY, IDLE_WARM_MAX};
 use crate::net::clock;
@@ -442,7 +443,10 @@ impl Driver<'_> {
     /// Gives back what the warm part held, and what is left of the connection.
     fn part(mut self, end: End) -> Parted {
         self.note_outcome();
-        let Self { worker, downstream, exchange, .. } = self;
+        let Self { worker, downstream, exchange, peer, .. } = self;
+        if let Some(fault) = downstream.record_fault() {
+            tls_notes::records_failed(&worker, &peer, fault);
+        }
         exchange.dissolve(&mut worker.buffers.borrow_mut());
         match end {
             End::Cooled => downstream.cool().map_or(Parted::Closed, Parted::Cooled),

@@ -15,5 +15,6 @@ mod connection_life;
 mod generation;
 mod panic_guard;
 mod state;
+mod tls_notes;
 mod turnstile;
 mod upstream_pool;

@@ -8,7 +8,7 @@ use std::task::Waker;
 use super::address_ledger::AddressLedger;
 use super::generation::Generation;
 use super::turnstile::Turnstile;
-use crate::limits::HANDSHAKES_PER_TURN;
+use crate::limits::{HANDSHAKES_PER_TURN, TLS_FAILURE_LINES_PER_TICK};
 use crate::net::clock;
 use crate::net::deadline::DeadlineTable;
 use crate::policy::exchange::Scratch;
@@ -52,6 +52,8 @@ pub(super) struct Worker {
     pub(super) ended: RefCell<Option<Waker>>,
     /// Wakes the task that looks after idle upstream connections.
     pub(super) keeper: RefCell<Option<Waker>>,
+    /// Lines about failures within TLS since the last tick.
+    failure_lines: Cell<usize>,
     generation: RefCell<Rc<Generation>>,
     log: LogSink,
     batch: RefCell<LogBatch>,
@@ -95,6 +97,7 @@ impl Worker {
             active: Cell::new(clock::monotonic()),
             ended: RefCell::new(None),
             keeper: RefCell::new(None),
+            failure_lines: Cell::new(0),
             generation: RefCell::new(Rc::new(generation)),
             batch: RefCell::new(log.take()),
             log,
@@ -146,6 +149,7 @@ impl Worker {
     /// What is due a few times a second.
     pub(super) fn tick(&self) {
         self.date.set(WallTime::now());
+        self.failure_lines.set(0);
         self.deadlines.tick(self.date.get().monotonic);
         self.flush_log();
     }
@@ -162,6 +166,13 @@ impl Worker {
             let full = std::mem::replace(&mut *batch, self.log.take());
             self.metrics.log_dropped.add(self.log.hand_over(full) as u64);
         }
+    }
+
+    /// Takes one of the lines that may be written about failures within TLS before the next tick; false: all are taken.
+    pub(super) fn may_log_failure(&self) -> bool {
+        let lines = self.failure_lines.get();
+        self.failure_lines.set(lines.saturating_add(1));
+        lines < TLS_FAILURE_LINES_PER_TICK
     }
 
     /// Hands over what was logged so far.

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod clients;
+mod failures;
 mod records;
 mod storms;
 mod upstreams;

@@ -14,6 +14,7 @@ use rustls::{ClientConfig, HandshakeKind, ProtocolVersion, ServerConfig};
 
 use super::client_certificate;
 use super::handshake::{End, Handshake, Needs};
+use super::handshake_fault::HandshakeFault;
 use super::session::{KeySource, Session};
 use crate::limits::TLS_RECEIVE_STEPS;
 use crate::net::clock;
@@ -34,23 +35,6 @@ pub struct Greeting {
     pub resumed: bool,
 }
 
-/// Why there is no TLS connection.
-#[derive(Debug, thiserror::Error)]
-pub enum HandshakeFault {
-    /// It took too long.
-    #[error("the handshake took too long")]
-    TimedOut,
-    /// The peer went away before the end.
-    #[error("the peer closed during the handshake")]
-    Gone,
-    /// The client's certificate is verified and tells no identity.
-    #[error("a client certificate that is out of its time or too large")]
-    Unidentified,
-    /// One end did not agree, and why.
-    #[error("{0}")]
-    Failed(#[from] rustls::Error),
-}
-
 /// How a client began.
 pub enum Greeted {
     /// With a handshake, which is done.
@@ -59,19 +43,15 @@ pub enum Greeted {
     PlainHttp(ColdConnection),
 }
 
-/// Greets a client that connected, within `limit`.
-pub async fn greet(
-    cold: ColdConnection,
-    config: Arc<ServerConfig>,
-    limit: Duration,
-) -> Result<Greeted, HandshakeFault> {
+/// Greets a client that connected. Time is limited by the caller.
+pub async fn greet(cold: ColdConnection, config: Arc<ServerConfig>) -> Result<Greeted, HandshakeFault> {
     let mut stream = cold.into_stream();
     let overheard =
         Arc::new(Overheard { resolver: config.cert_resolver.clone(), server_name: OnceLock::new() });
     let mut config = ServerConfig::clone(&config);
     config.cert_resolver = overheard.clone();
     let mut handshake = Handshake::new(UnbufferedServerConnection::new(Arc::new(config))?);
-    if within(limit, shake(&mut stream, &mut handshake, true)).await? == Shaken::PlainHttp {
+    if shake(&mut stream, &mut handshake, true).await? == Shaken::PlainHttp {
         return Ok(Greeted::PlainHttp(ColdConnection::unsecured(stream)));
     }
     let end = &handshake.end;
@@ -101,7 +81,8 @@ pub async fn introduce(
 ) -> Result<ColdConnection, HandshakeFault> {
     let mut stream = cold.into_stream();
     let mut handshake = Handshake::new(UnbufferedClientConnection::new(config, name)?);
-    within(limit, shake(&mut stream, &mut handshake, false)).await?;
+    let shaking = monoio::time::timeout(limit, shake(&mut stream, &mut handshake, false));
+    shaking.await.unwrap_or(Err(HandshakeFault::TimedOut))?;
     let session = Session::new(handshake.establish()?, KeySource::Client, Role::Client, stream.as_raw_fd())?;
     Ok(ColdConnection::secured(stream, session))
 }
@@ -129,13 +110,6 @@ enum Shaken {
     PlainHttp,
 }
 
-async fn within<T>(
-    limit: Duration,
-    work: impl Future<Output = Result<T, HandshakeFault>>,
-) -> Result<T, HandshakeFault> {
-    monoio::time::timeout(limit, work).await.unwrap_or(Err(HandshakeFault::TimedOut))
-}
-
 async fn shake<E: End>(
     stream: &mut TcpStream,
     handshake: &mut Handshake<E>,
@@ -161,7 +135,7 @@ async fn shake<E: End>(
         room = back;
         let count = result.map_err(|_| HandshakeFault::Gone)?;
         if count == 0 {
-            return Err(HandshakeFault::Gone);
+            return Err(if received == 0 { HandshakeFault::Silent } else { HandshakeFault::Gone });
         }
         if is_server && received == 0 && room[0].is_ascii_uppercase() {
             return Ok(Shaken::PlainHttp);

@@ -6,7 +6,7 @@ use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::kernel::KernelConnection;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{ConnectionState, EncodeError, UnbufferedStatus};
-use rustls::{Error, ExtractedSecrets, ProtocolVersion};
+use rustls::{Error, ExtractedSecrets, InvalidMessage, ProtocolVersion};
 
 use crate::limits::TLS_HANDSHAKE_BYTES;
 
@@ -157,7 +157,7 @@ impl<E: End> Handshake<E> {
     /// More than a handshake may have.
     pub(super) fn receive(&mut self, bytes: &[u8]) -> Result<(), Error> {
         if self.incoming.len() + bytes.len() > TLS_HANDSHAKE_BYTES {
-            return Err(Error::General("too long a handshake".into()));
+            return Err(InvalidMessage::HandshakePayloadTooLarge.into());
         }
         self.incoming.extend_from_slice(bytes);
         Ok(())

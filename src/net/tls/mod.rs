@@ -11,6 +11,7 @@ pub mod fault;
 mod files;
 mod greeting;
 mod handshake;
+mod handshake_fault;
 pub mod identities;
 mod listener_identity;
 mod provider;
@@ -26,7 +27,8 @@ pub(super) mod fixture;
 
 pub use self::client_identity::client_certificate;
 pub use self::fault::{TlsFault, TlsWarning};
-pub use self::greeting::{Greeted, Greeting, HandshakeFault, greet, introduce};
+pub use self::greeting::{Greeted, Greeting, greet, introduce};
+pub use self::handshake_fault::HandshakeFault;
 pub use self::identities::{Identities, Loaded};
 pub use self::listener_identity::ListenerIdentity;
 pub use self::settings::{CertificateFiles, ClientAuth, ListenerTls, TlsSettings, UpstreamTls};

@@ -219,6 +219,11 @@ impl Session {
         self.ended = true;
     }
 
+    /// What the peer did that ended the connection.
+    pub(crate) fn fault(&self) -> Option<RecordFault> {
+        self.fault
+    }
+
     /// Gives memory back, for the time that nothing comes. False when bytes that came are still to be read.
     pub(crate) fn cool(&mut self) -> bool {
         if self.outgoing.bytes.is_empty() {
