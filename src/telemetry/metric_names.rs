@@ -233,11 +233,10 @@ mod tests {
             &block.accept_failed,
             &block.handshakes,
             &block.handshakes_resumed,
-            &block.handshakes_failed,
-            &block.proxy_header_refused,
-            &block.connections_open,
-            &block.connections_cold,
         ];
+        let failures = block.handshakes_failed.iter().chain(&block.alerts_received).chain(&block.alerts_sent);
+        let connections =
+            [&block.proxy_header_refused, &block.connections_open, &block.connections_cold].into_iter();
         let rest = [
             &block.refused,
             &block.cut,
@@ -253,7 +252,13 @@ mod tests {
             &block.log_dropped,
             &block.reloads,
         ];
-        let all: Vec<_> = singles.into_iter().chain(&block.responses).chain(rest).collect();
+        let all: Vec<_> = singles
+            .into_iter()
+            .chain(failures)
+            .chain(connections)
+            .chain(&block.responses)
+            .chain(rest)
+            .collect();
         assert_eq!(all.len(), METRICS.len());
         for (position, count) in all.iter().enumerate() {
             count.set(position as u64 + 1);
