@@ -10,9 +10,13 @@ use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
     DnType, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
 };
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
+use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion,
+};
 
+use super::provider::provider;
 use super::settings::CertificateFiles;
 
 /// A folder of one test, gone with it.
@@ -136,6 +140,30 @@ pub(crate) fn shake_hands(
     }
     assert!(!client.is_handshaking() && !server.is_handshaking());
     Ok((client, server))
+}
+
+/// Both ends for `server.test`, of one version; the client shows a certificate, which the server asks for.
+pub(crate) fn ends(version: &'static SupportedProtocolVersion) -> (Arc<ClientConfig>, Arc<ServerConfig>) {
+    let authority = Authority::new("authority");
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.0.der().clone()).unwrap();
+    let roots = Arc::new(roots);
+    let own = |leaf: &Leaf| {
+        let key = PrivateKeyDer::try_from(leaf.key.serialize_der()).unwrap();
+        (vec![leaf.certificate.der().clone()], key)
+    };
+    let (chain, key) = own(&authority.issue(params("client", &["client.test"])));
+    let client = ClientConfig::builder_with_provider(provider()).with_protocol_versions(&[version]).unwrap();
+    let mut client = client.with_root_certificates(roots.clone()).with_client_auth_cert(chain, key).unwrap();
+    client.enable_secret_extraction = true;
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider()).build().unwrap();
+    let (chain, key) = own(&authority.issue(params("server", &["server.test"])));
+    let server = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[version]).unwrap();
+    let mut server = server.with_client_cert_verifier(verifier).with_single_cert(chain, key).unwrap();
+    server.ticketer = rustls::crypto::ring::Ticketer::new().unwrap();
+    server.send_tls13_tickets = 1;
+    server.enable_secret_extraction = true;
+    (Arc::new(client), Arc::new(server))
 }
 
 /// One PEM section.

@@ -2,6 +2,8 @@
 //!
 //! When it is done the connection goes on with the traffic secrets in [`Session`](super::session::Session).
 
+use std::ops::RangeInclusive;
+
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::kernel::KernelConnection;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
@@ -13,6 +15,8 @@ use crate::limits::TLS_HANDSHAKE_BYTES;
 /// Bytes of a record's header, and of the largest record that TLS 1.2 allows (RFC 5246 section 6.2.3).
 const HEADER_BYTES: usize = 5;
 const RECORD_BYTES: usize = HEADER_BYTES + (1 << 14) + 2048;
+/// What a record may hold (RFC 8446 section 5.1).
+const CONTENT_TYPES: RangeInclusive<u8> = 20..=23;
 
 /// One end of a handshake.
 pub(super) trait End: Sized {
@@ -20,6 +24,8 @@ pub(super) trait End: Sized {
     type Data;
     /// See rustls.
     fn process<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data>;
+    /// True while something waits to be encoded.
+    fn has_to_say(&self) -> bool;
     /// True until both ends have said that they are done.
     fn is_handshaking(&self) -> bool;
     /// What was agreed on.
@@ -32,6 +38,9 @@ impl End for UnbufferedServerConnection {
     type Data = ServerConnectionData;
     fn process<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
         self.process_tls_records(incoming)
+    }
+    fn has_to_say(&self) -> bool {
+        self.wants_write()
     }
     fn is_handshaking(&self) -> bool {
         (**self).is_handshaking()
@@ -48,6 +57,9 @@ impl End for UnbufferedClientConnection {
     type Data = ClientConnectionData;
     fn process<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
         self.process_tls_records(incoming)
+    }
+    fn has_to_say(&self) -> bool {
+        self.wants_write()
     }
     fn is_handshaking(&self) -> bool {
         (**self).is_handshaking()
@@ -122,6 +134,7 @@ impl<E: End> Handshake<E> {
                 Ok(_) => return Err(Error::General("a state that was not asked for".into())),
                 Err(fault) => {
                     self.incoming.clear();
+                    self.shown = 0;
                     self.encode_alert();
                     return Err(fault);
                 }
@@ -141,10 +154,11 @@ impl<E: End> Handshake<E> {
     /// Shows one more record. False when none is whole.
     fn show_next(&mut self) -> bool {
         let hidden = &self.incoming[self.shown..];
-        let Some(&[_, _, _, high, low]) = hidden.first_chunk::<HEADER_BYTES>() else { return false };
+        let Some(&[kind, major, _, high, low]) = hidden.first_chunk::<HEADER_BYTES>() else { return false };
         let record = HEADER_BYTES + usize::from(u16::from_be_bytes([high, low]));
-        // One that is longer than any may be is shown at once, to be refused.
-        if hidden.len() < record && record <= RECORD_BYTES {
+        // What cannot become a record is shown at once, to be refused.
+        let possible = CONTENT_TYPES.contains(&kind) && major == 3 && record <= RECORD_BYTES;
+        if hidden.len() < record && possible {
             return false;
         }
         self.shown += record.min(hidden.len());
@@ -175,9 +189,12 @@ impl<E: End> Handshake<E> {
         Ok(Established { secrets, keys, incoming, outgoing })
     }
 
-    /// After a fault the alert for it waits to be encoded.
+    /// After a fault the alert for it may wait to be encoded. When nothing does, rustls would go on reading where it
+    /// stopped, in bytes that are gone, and panic.
     fn encode_alert(&mut self) {
-        if let Ok(ConnectionState::EncodeTlsData(mut data)) = self.end.process(&mut []).state {
+        while self.end.has_to_say()
+            && let Ok(ConnectionState::EncodeTlsData(mut data)) = self.end.process(&mut []).state
+        {
             let _no_alert = encode(&mut self.outgoing, |room| data.encode(room));
         }
     }
@@ -204,3 +221,6 @@ fn encode(
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -391,3 +391,6 @@ fn send_now(descriptor: RawFd, bytes: &[u8]) -> io::Result<usize> {
         Err(fault) => Err(fault.into()),
     }
 }
+
+#[cfg(test)]
+mod tests;
