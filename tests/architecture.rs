@@ -21,7 +21,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("protocol", &["limits"]),
     ("telemetry", &["limits", "protocol", "policy"]),
     ("policy", &["limits", "protocol"]),
-    ("net", &["limits", "protocol"]),
+    ("net", &["limits", "protocol", "telemetry"]),
     ("worker", &["limits", "protocol", "policy", "telemetry", "net"]),
     // And every layer's `settings`, which it fills: see SETTINGS.
     ("config", &["limits", "protocol", "policy", "telemetry"]),

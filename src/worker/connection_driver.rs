@@ -57,6 +57,7 @@ pub(super) async fn drive(
         counted,
         in_flight: Operations::default(),
         started: Operations::default(),
+        has_read: false,
         cut: false,
     };
     let end = poll_fn(|context| driver.poll(context)).await;
@@ -145,6 +146,8 @@ struct Driver<'d> {
     in_flight: Operations,
     /// Started and not yet polled.
     started: Operations,
+    /// What it was warmed for has been read: before that it must not go cold again, or it would turn in circles.
+    has_read: bool,
     cut: bool,
 }
 
@@ -208,7 +211,9 @@ impl Driver<'_> {
             match action {
                 Action::Wait => return None,
                 Action::Finish(ending) => return Some(End::Finished(ending)),
-                Action::Read(Side::Downstream) if self.exchange.is_idle() && self.is_crowded() => {
+                Action::Read(Side::Downstream)
+                    if self.has_read && self.exchange.is_idle() && self.is_crowded() =>
+                {
                     return Some(End::Cooled);
                 }
                 Action::Read(Side::Downstream) => {
@@ -383,6 +388,7 @@ impl Driver<'_> {
             && let Poll::Ready(transfer) = self.downstream.poll_read(context)
         {
             self.in_flight.remove(Operations::READ_DOWNSTREAM);
+            self.has_read = true;
             if matches!(&transfer.result, Err(error) if is_called_back(error)) {
                 // Ended because it was asked to: no byte came.
                 self.exchange.read_called_back(transfer.storage);

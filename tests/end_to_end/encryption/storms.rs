@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use ringwall::limits::IDLE_WARM_MAX;
+
 use super::proxy_for;
 use crate::harness::ScriptedServer;
 use crate::harness::tls_client::TlsClients;
@@ -35,4 +37,24 @@ fn a_storm_of_handshakes_is_served_beside_a_standing_connection() {
         over.store(true, Ordering::Relaxed);
     });
     assert_eq!(proxy.metric("ringwall_tls_handshakes_total", ""), 201.0);
+}
+
+/// A request that comes with the last flight of its handshake is answered, however many connections idle.
+#[test]
+fn a_crowd_of_connections_falls_idle_and_the_worker_with_it() {
+    let server = ScriptedServer::ok();
+    let (setup, authority) = proxy_for(&server, "");
+    let proxy = setup.start();
+    let clients = TlsClients::trusting(&authority, None);
+    let mut crowd: Vec<_> = (0..IDLE_WARM_MAX + 50)
+        .map(|_| {
+            let mut client =
+                clients.connect_with(proxy.address, "a.test", b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+            assert_eq!(client.response().unwrap(), (200, "ok".into()));
+            client
+        })
+        .collect();
+    for client in &mut crowd {
+        assert_eq!(client.get("a.test", "/").unwrap(), (200, "ok".into()));
+    }
 }

@@ -38,6 +38,22 @@ impl TlsClients {
         Self(Arc::new(config))
     }
 
+    /// Shakes hands for `name` and sends `request` with the last flight.
+    #[track_caller]
+    pub(crate) fn connect_with(&self, address: SocketAddr, name: &str, request: &[u8]) -> TlsClient {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("a connection");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        let name = ServerName::try_from(name.to_owned()).expect("a name");
+        let mut connection = ClientConnection::new(self.0.clone(), name).expect("a client");
+        connection.writer().write_all(request).expect("a request");
+        let mut client = StreamOwned::new(connection, stream);
+        while client.conn.is_handshaking() {
+            client.conn.complete_io(&mut client.sock).expect("a handshake");
+        }
+        client.flush().expect("a flight");
+        TlsClient(client)
+    }
+
     /// Shakes hands for `name`, or says why that failed.
     pub(crate) fn connect(&self, address: SocketAddr, name: &str) -> std::io::Result<TlsClient> {
         self.connect_behind(b"", address, name)
