@@ -3,6 +3,8 @@
 mod certificates;
 mod clients;
 mod failures;
+mod garbage;
+mod openssl;
 mod records;
 mod storms;
 mod upstreams;

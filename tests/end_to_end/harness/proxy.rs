@@ -310,6 +310,14 @@ impl Proxy {
         let kilobytes = line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number");
         kilobytes * 1024
     }
+
+    /// Memory of the process, what it shares with others in part, in bytes.
+    pub(crate) fn proportional_bytes(&self) -> usize {
+        let path = format!("/proc/{}/smaps_rollup", self.child.id());
+        let rollup = std::fs::read_to_string(path).expect("the process");
+        let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).expect("Pss");
+        line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") * 1024
+    }
 }
 
 impl Drop for Proxy {

@@ -84,7 +84,28 @@ impl TlsClients {
     }
 }
 
+impl TlsClients {
+    /// The first bytes of a handshake for `name`.
+    pub(crate) fn first_flight(&self, name: &str) -> Vec<u8> {
+        let name = ServerName::try_from(name.to_owned()).expect("a name");
+        let mut connection = ClientConnection::new(self.0.clone(), name).expect("a client");
+        let mut flight = Vec::new();
+        connection.write_tls(&mut flight).expect("memory");
+        flight
+    }
+}
+
 impl TlsClient {
+    /// What would be sent for `plain`, unsent.
+    pub(crate) fn records_of(&mut self, plain: &[u8]) -> Vec<u8> {
+        let mut records = Vec::new();
+        self.0.conn.writer().write_all(plain).expect("memory");
+        while self.0.conn.wants_write() {
+            self.0.conn.write_tls(&mut records).expect("memory");
+        }
+        records
+    }
+
     /// The status and body of the answer to a GET for `host`.
     pub(crate) fn get(&mut self, host: &str, target: &str) -> std::io::Result<(u16, String)> {
         self.send(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n"))?;
