@@ -114,6 +114,11 @@ impl Connection {
         self.read.as_mut().poll(context)
     }
 
+    /// True when bytes have come that no read has brought yet: readiness of the socket would not tell of them.
+    pub fn holds_bytes(&self) -> bool {
+        self.tls.as_ref().is_some_and(|session| session.borrow().holds_bytes())
+    }
+
     /// True while a read is in flight.
     pub fn is_reading(&self) -> bool {
         self.read.in_flight()

@@ -245,9 +245,9 @@ impl Driver<'_> {
         }
     }
 
-    /// True when enough idle connections hold buffers.
+    /// True when enough idle connections hold buffers, and this one can do without.
     fn is_crowded(&self) -> bool {
-        self.worker.warm.get() - self.worker.busy.get() > IDLE_WARM_MAX
+        self.worker.warm.get() - self.worker.busy.get() > IDLE_WARM_MAX && !self.downstream.holds_bytes()
     }
 
     /// With next to nothing else to do there is nothing to batch with: writes at once, without the ring.

@@ -29,8 +29,6 @@ pub struct Greeting {
     pub server_name: Option<String>,
     /// The certificate it proved to own, verified.
     pub client: Option<ClientCertificate>,
-    /// As in `TLSv1.3`.
-    pub version: &'static str,
     /// It resumed an earlier session.
     pub resumed: bool,
 }
@@ -65,7 +63,6 @@ pub async fn greet(cold: ColdConnection, config: Arc<ServerConfig>) -> Result<Gr
     let greeting = Greeting {
         server_name: overheard.server_name.get().cloned(),
         client,
-        version: version_name(end.protocol_version()),
         resumed: end.handshake_kind() == Some(HandshakeKind::Resumed),
     };
     let session = Session::new(handshake.establish()?, KeySource::Server, Role::Server, stream.as_raw_fd())?;
@@ -152,12 +149,4 @@ async fn send<E: End>(stream: &mut TcpStream, handshake: &mut Handshake<E>) -> R
     }
     let (result, _) = stream.write_all(outgoing).await;
     result.map(|_| ()).map_err(|_| HandshakeFault::Gone)
-}
-
-fn version_name(version: Option<ProtocolVersion>) -> &'static str {
-    match version {
-        Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
-        Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
-        _ => "unknown",
-    }
 }

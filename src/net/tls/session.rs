@@ -154,6 +154,11 @@ impl Session {
         self.incoming.unopened || !self.incoming.plain.is_empty()
     }
 
+    /// True when bytes have come that were not delivered: a read would bring something, or a part of a record waits.
+    pub(crate) fn holds_bytes(&self) -> bool {
+        !self.incoming.is_empty()
+    }
+
     /// Takes back the memory of a read that brought `count` bytes.
     pub(crate) fn received(&mut self, storage: Storage, count: usize) {
         self.incoming.full = self.incoming.end + count == storage.len();
