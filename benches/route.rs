@@ -9,34 +9,16 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use ringwall::policy::access_rule::AccessRule;
 use ringwall::policy::path_rules::{HostPattern, PathPattern};
-use ringwall::policy::route_table::{
-    Found, Route, RouteKind, RouteQuery, RouteTable, RouteTarget, UpstreamHost,
-};
-use ringwall::policy::ruleset::{Balance, HashKey, ListenerId, PoolLimits, Server, Upstream, UpstreamId};
+use ringwall::policy::route_table::{Found, Route, RouteQuery, RouteTable, RouteTarget};
+use ringwall::policy::ruleset::{Balance, HashKey, ListenerId, Server, Upstream, UpstreamId};
 use ringwall::policy::upstream_choice::{Chooser, hash_key};
 
 fn route(host: &str, path: &str) -> Route {
+    let path = PathPattern::parse(path).expect("a path pattern");
     Route {
-        name: path.to_owned(),
-        listeners: Vec::new(),
         hosts: vec![HostPattern::parse(host).expect("a host pattern")],
-        path: PathPattern::parse(path).expect("a path pattern"),
         methods: vec!["GET".to_owned(), "POST".to_owned()],
-        kind: RouteKind::Resource,
-        target: RouteTarget::Upstream(UpstreamId(0)),
-        access: AccessRule::OPEN,
-        strip_prefix: None,
-        rewrite: None,
-        upstream_host: UpstreamHost::Preserve,
-        set_headers: Vec::new(),
-        response_headers: Vec::new(),
-        clients: Vec::new(),
-        endpoints: None,
-        response_timeout: None,
-        body_timeout: None,
-        connect_timeout: None,
-        body_bytes: None,
-        encoded_paths: false,
+        ..Route::new(path, RouteTarget::Upstream(UpstreamId(0)), AccessRule::OPEN)
     }
 }
 
@@ -80,24 +62,9 @@ fn choose(criterion: &mut Criterion) {
         ("hash", Balance::Hash(HashKey::Source)),
     ] {
         for size in [2, 64, 1000] {
-            let server = |at| Server {
-                host: format!("s{at}"),
-                port: 80,
-                socket: None,
-                tls: false,
-                weight: 1,
-                authority: String::new(),
-            };
-            let mut chooser = Chooser::new(
-                &[Upstream {
-                    name: String::new(),
-                    servers: (0..size).map(server).collect(),
-                    balance: balance.clone(),
-                    health: None,
-                    pool: PoolLimits { idle: 0, age: Duration::ZERO, idle_timeout: Duration::ZERO },
-                }],
-                0,
-            );
+            let servers = (0..size).map(|at| Server::new(format!("s{at}"), 80)).collect();
+            let upstream = Upstream { balance: balance.clone(), ..Upstream::new("", servers) };
+            let mut chooser = Chooser::new(&[upstream], 0);
             let mut key = 0_u64;
             group.bench_function(BenchmarkId::new(name, size), |bencher| {
                 bencher.iter(|| {

@@ -59,7 +59,7 @@ fn errors_go_to_standard_error_a_line_each() {
     let output = ringwall(&["check", "--config", "valid/minimal.toml"], &[]);
     let warning = "ringwall: warning: valid/minimal.toml:1:1: no [admin] address: ";
     assert!(text(&output.stderr).starts_with(warning), "{}", text(&output.stderr));
-    assert_eq!(text(&output.stdout), "The configuration can be used; 1 warnings.\n");
+    assert_eq!(text(&output.stdout), "The configuration can be used; 1 warning.\n");
     let output = ringwall(&["--version"], &[]);
     assert_eq!(text(&output.stdout), concat!("ringwall ", env!("CARGO_PKG_VERSION"), "\n"));
 }

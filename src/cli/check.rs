@@ -59,7 +59,8 @@ pub(super) fn check(outcome: &Result<Loaded, Vec<ConfigError>>, json: bool, stri
         errors.iter().for_each(|error| complain(&error.to_string()));
         warnings.iter().for_each(|warning| complain(&format!("warning: {warning}")));
         if errors.is_empty() {
-            print(&format!("The configuration can be used; {} warnings.", warnings.len()));
+            let plural = if warnings.len() == 1 { "" } else { "s" };
+            print(&format!("The configuration can be used; {} warning{plural}.", warnings.len()));
         }
     }
     code.into()

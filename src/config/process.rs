@@ -49,14 +49,15 @@ pub(super) fn log(root: &Section<'_>) -> LogSettings {
 pub(super) fn timeouts(root: &Section<'_>) -> Timeouts {
     let section = root.section("timeouts", schema::TIMEOUTS);
     let read = |key, default| section.duration(key, timeout_range(), default);
+    let unsaid = Timeouts::default();
     Timeouts {
-        header: read("header", limits::TIMEOUT_HEADER),
-        body: read("body", limits::TIMEOUT_BODY),
-        idle: read("idle", limits::TIMEOUT_IDLE),
-        handshake: read("handshake", limits::TIMEOUT_HANDSHAKE),
-        connect: read("connect", limits::TIMEOUT_CONNECT),
-        response: read("response", limits::TIMEOUT_RESPONSE),
-        drain: read("drain", limits::TIMEOUT_DRAIN),
+        header: read("header", unsaid.header),
+        body: read("body", unsaid.body),
+        idle: read("idle", unsaid.idle),
+        handshake: read("handshake", unsaid.handshake),
+        connect: read("connect", unsaid.connect),
+        response: read("response", unsaid.response),
+        drain: read("drain", unsaid.drain),
     }
 }
 
@@ -67,25 +68,26 @@ pub(super) fn limits(root: &Section<'_>) -> Limits {
     };
     let count =
         |key, most: usize, default: usize| section.count(key, 1..=most as u64, default as u64) as usize;
-    let header_bytes = size("header_bytes", limits::HEADER_BYTES_MIN, limits::HEADER_BYTES);
+    let unsaid = Limits::default();
+    let header_bytes = size("header_bytes", limits::HEADER_BYTES_MIN, unsaid.header_bytes);
     let request_line = match section.get("request_line") {
         Some(field) => {
             let range = limits::REQUEST_LINE_BYTES_MIN as u64..=limits::HEADER_BYTES_MAX as u64;
-            let size = field.size(range).map_or(limits::REQUEST_LINE_BYTES, |size| size as usize);
+            let size = field.size(range).map_or(unsaid.request_line, |size| size as usize);
             if size > header_bytes {
                 field
                     .fault("it is more than `header_bytes`, of which it is a part; raise that or lower this");
             }
             size
         }
-        None => limits::REQUEST_LINE_BYTES.min(header_bytes),
+        None => unsaid.request_line.min(header_bytes),
     };
-    let connections = count("connections", limits::CONNECTIONS_MAX, limits::CONNECTIONS);
+    let connections = count("connections", limits::CONNECTIONS_MAX, unsaid.connections);
     Limits {
         request_line,
         header_bytes,
-        header_count: count("header_count", limits::HEADER_COUNT_MAX, limits::HEADER_COUNT),
-        body_bytes: section.size("body_bytes", 0..=limits::BODY_BYTES_MAX, limits::BODY_BYTES),
+        header_count: count("header_count", limits::HEADER_COUNT_MAX, unsaid.header_count),
+        body_bytes: section.size("body_bytes", 0..=limits::BODY_BYTES_MAX, unsaid.body_bytes),
         connections,
         connections_per_address: count("connections_per_address", limits::CONNECTIONS_MAX, connections),
     }

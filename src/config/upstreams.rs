@@ -132,15 +132,16 @@ fn health(section: &Section<'_>) -> Option<HealthCheck> {
 }
 
 fn pool(section: &Section<'_>) -> PoolLimits {
-    let idle_timeout = section.duration("idle_timeout", timeout_range(), limits::POOL_IDLE_TIMEOUT);
+    let unsaid = PoolLimits::default();
+    let idle_timeout = section.duration("idle_timeout", timeout_range(), unsaid.idle_timeout);
     if idle_timeout >= IDLE_SAFE
         && let Some(field) = section.get("idle_timeout")
     {
         field.warn("many servers close an idle connection after 60s: below it fewer requests need a retry");
     }
     PoolLimits {
-        idle: section.count("idle", 0..=limits::POOL_IDLE_MAX as u64, limits::POOL_IDLE as u64) as usize,
-        age: section.duration("age", timeout_range(), limits::POOL_AGE),
+        idle: section.count("idle", 0..=limits::POOL_IDLE_MAX as u64, unsaid.idle as u64) as usize,
+        age: section.duration("age", timeout_range(), unsaid.age),
         idle_timeout,
     }
 }

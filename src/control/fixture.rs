@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use super::settings::{AccessLog, LogFormat, LogSettings, Settings, WorkerSettings};
 use super::status::{ReloadStatus, ServerStatus, Status, UpstreamStatus, WorkerStatus};
-use crate::limits;
 use crate::net::tls::TlsSettings;
 use crate::policy::route_table::RouteTable;
 use crate::policy::ruleset::{
-    Balance, Forwarding, HealthCheck, Limits, Listener, PoolLimits, Ruleset, Server, Timeouts, Upstream,
+    Forwarding, HealthCheck, Limits, Listener, Ruleset, Server, Timeouts, Upstream,
 };
 use crate::policy::upstream_health::Probe;
 use crate::protocol::moment::{Monotonic, UnixMicros};
@@ -33,23 +32,8 @@ pub(crate) fn ruleset() -> Ruleset {
         listeners: vec![listener()],
         upstreams: vec![upstream("orders", &["192.0.2.1", "192.0.2.2"])],
         routes: RouteTable::default(),
-        timeouts: Timeouts {
-            header: limits::TIMEOUT_HEADER,
-            body: limits::TIMEOUT_BODY,
-            idle: limits::TIMEOUT_IDLE,
-            handshake: limits::TIMEOUT_HANDSHAKE,
-            connect: limits::TIMEOUT_CONNECT,
-            response: limits::TIMEOUT_RESPONSE,
-            drain: limits::TIMEOUT_DRAIN,
-        },
-        limits: Limits {
-            request_line: limits::REQUEST_LINE_BYTES,
-            header_bytes: limits::HEADER_BYTES,
-            header_count: limits::HEADER_COUNT,
-            body_bytes: limits::BODY_BYTES,
-            connections: limits::CONNECTIONS,
-            connections_per_address: limits::CONNECTIONS,
-        },
+        timeouts: Timeouts::default(),
+        limits: Limits::default(),
         forwarding: Forwarding::default(),
     }
 }
@@ -61,25 +45,7 @@ fn listener() -> Listener {
 
 /// An upstream with servers at port 8080 and no health check.
 pub(crate) fn upstream(name: &str, hosts: &[&str]) -> Upstream {
-    let server = |host: &&str| Server {
-        host: (*host).into(),
-        port: 8080,
-        socket: None,
-        tls: false,
-        weight: 1,
-        authority: format!("{host}:8080"),
-    };
-    Upstream {
-        name: name.into(),
-        servers: hosts.iter().map(server).collect(),
-        balance: Balance::RoundRobin,
-        health: None,
-        pool: PoolLimits {
-            idle: limits::POOL_IDLE,
-            age: limits::POOL_AGE,
-            idle_timeout: limits::POOL_IDLE_TIMEOUT,
-        },
-    }
+    Upstream::new(name, hosts.iter().map(|host| Server::new(*host, 8080)).collect())
 }
 
 /// Two failures take a server out, one success brings it back.

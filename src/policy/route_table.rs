@@ -267,6 +267,32 @@ impl RouteTable {
 }
 
 impl Route {
+    /// A route for `path`, whatever the listener, host, method and client, that changes nothing of what it passes on.
+    pub fn new(path: PathPattern, target: RouteTarget, access: AccessRule) -> Self {
+        Self {
+            name: path.to_string(),
+            listeners: Vec::new(),
+            hosts: Vec::new(),
+            path,
+            methods: Vec::new(),
+            kind: RouteKind::Resource,
+            target,
+            access,
+            strip_prefix: None,
+            rewrite: None,
+            upstream_host: UpstreamHost::Preserve,
+            set_headers: Vec::new(),
+            response_headers: Vec::new(),
+            clients: Vec::new(),
+            endpoints: None,
+            response_timeout: None,
+            body_timeout: None,
+            connect_timeout: None,
+            body_bytes: None,
+            encoded_paths: false,
+        }
+    }
+
     /// Listener, host, path and client fit. `path` is normalised.
     #[inline]
     fn matches_but_method(&self, query: &RouteQuery<'_>, path: &[u8]) -> bool {

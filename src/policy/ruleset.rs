@@ -13,6 +13,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::route_table::RouteTable;
+use crate::limits;
 
 /// Stands for the address of a peer on a Unix socket, which has none: nobody on a network has it.
 pub const UNIX_PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -92,6 +93,21 @@ pub struct Timeouts {
     pub drain: Duration,
 }
 
+/// What holds where the configuration says nothing.
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            header: limits::TIMEOUT_HEADER,
+            body: limits::TIMEOUT_BODY,
+            idle: limits::TIMEOUT_IDLE,
+            handshake: limits::TIMEOUT_HANDSHAKE,
+            connect: limits::TIMEOUT_CONNECT,
+            response: limits::TIMEOUT_RESPONSE,
+            drain: limits::TIMEOUT_DRAIN,
+        }
+    }
+}
+
 /// Size and count limits of what downstream peers may send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -107,6 +123,20 @@ pub struct Limits {
     pub connections: usize,
     /// Downstream connections at once from one address in the whole process.
     pub connections_per_address: usize,
+}
+
+/// What holds where the configuration says nothing.
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request_line: limits::REQUEST_LINE_BYTES,
+            header_bytes: limits::HEADER_BYTES,
+            header_count: limits::HEADER_COUNT,
+            body_bytes: limits::BODY_BYTES,
+            connections: limits::CONNECTIONS,
+            connections_per_address: limits::CONNECTIONS,
+        }
+    }
 }
 
 /// Whose `Forwarded` and `X-Forwarded-*` fields are believed and continued; from all others they are replaced.
@@ -192,12 +222,34 @@ pub struct PoolLimits {
     pub idle_timeout: Duration,
 }
 
+/// What holds where the configuration says nothing.
+impl Default for PoolLimits {
+    fn default() -> Self {
+        Self { idle: limits::POOL_IDLE, age: limits::POOL_AGE, idle_timeout: limits::POOL_IDLE_TIMEOUT }
+    }
+}
+
 /// A worker's own handle on the rules: clones of it count without touching memory that other workers write.
 #[derive(Clone, Debug)]
 #[expect(clippy::redundant_allocation, reason = "the inner count is shared by workers, the outer one is not")]
 pub struct Rules(Rc<Arc<Ruleset>>);
 
+impl Upstream {
+    /// One whose `servers` take turns, without active checks.
+    pub fn new(name: impl Into<String>, servers: Vec<Server>) -> Self {
+        let pool = PoolLimits::default();
+        Self { name: name.into(), servers, balance: Balance::RoundRobin, health: None, pool }
+    }
+}
+
 impl Server {
+    /// One that is spoken to without TLS. `host` is lower case.
+    pub fn new(host: impl Into<String>, port: u16) -> Self {
+        let host = host.into();
+        let authority = if port == 80 { host.clone() } else { format!("{host}:{port}") };
+        Self { host, port, socket: None, tls: false, weight: 1, authority }
+    }
+
     /// What logs and metrics call it, no two servers of an upstream alike: `unix:` and the path of its socket; host, and
     /// port where it is not 80.
     pub fn place(&self) -> String {

@@ -30,22 +30,21 @@ use crate::policy::exchange::Peer;
 )]
 pub(super) fn serve(
     worker: Rc<Worker>,
-    cold: ColdConnection,
-    peer: Peer,
+    mut cold: ColdConnection,
+    mut peer: Peer,
     mut entry: Entry,
 ) -> impl Future<Output = ()> {
     async move {
         let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
         let deadline = worker.deadlines.enter(waker);
-        let (mut cold, peer) = if is_plain(&worker, peer.listener) {
-            (cold, peer)
-        } else {
+        if !is_plain(&worker, peer.listener) {
             match arriving(&worker, cold, peer, (&mut entry, &deadline)).await {
-                Arrival::Arrived(cold, peer) => (cold, peer),
+                // Into the same places: new ones would be memory of every idle connection.
+                Arrival::Arrived(arrived, known) => (cold, peer) = (arrived, known),
                 Arrival::Lingers(connection) => return lingering(&worker, connection, &deadline).await,
                 Arrival::Closed => return,
             }
-        };
+        }
         loop {
             deadline.set(clock::monotonic().after(worker.generation().rules.timeouts.idle));
             worker.metrics.connections_cold.add(1);

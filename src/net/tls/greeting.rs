@@ -116,7 +116,7 @@ async fn shake<E: End>(
     let mut received = 0;
     loop {
         match handshake.step() {
-            Ok(Needs::Nothing) if handshake.end.version() == Some(ProtocolVersion::TLSv1_3) => {
+            Ok(Needs::Nothing) if handshake.end.protocol_version() == Some(ProtocolVersion::TLSv1_3) => {
                 return Ok(Shaken::Done);
             }
             // The peer waits for our last words before it says anything itself.

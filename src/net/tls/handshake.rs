@@ -2,13 +2,13 @@
 //!
 //! When it is done the connection goes on with the traffic secrets in [`Session`](super::session::Session).
 
-use std::ops::RangeInclusive;
+use std::ops::{Deref, RangeInclusive};
 
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::kernel::KernelConnection;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
-use rustls::unbuffered::{ConnectionState, EncodeError, UnbufferedStatus};
-use rustls::{Error, ExtractedSecrets, InvalidMessage, ProtocolVersion};
+use rustls::unbuffered::{ConnectionState, EncodeError, UnbufferedConnectionCommon, UnbufferedStatus};
+use rustls::{Error, ExtractedSecrets, InvalidMessage};
 
 use crate::limits::TLS_HANDSHAKE_BYTES;
 
@@ -19,17 +19,11 @@ const RECORD_BYTES: usize = HEADER_BYTES + (1 << 14) + 2048;
 const CONTENT_TYPES: RangeInclusive<u8> = 20..=23;
 
 /// One end of a handshake.
-pub(super) trait End: Sized {
+pub(super) trait End: Deref<Target = UnbufferedConnectionCommon<Self::Data>> {
     /// What rustls calls the kind of connection.
     type Data;
     /// See rustls.
     fn process<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data>;
-    /// True while something waits to be encoded.
-    fn has_to_say(&self) -> bool;
-    /// True until both ends have said that they are done.
-    fn is_handshaking(&self) -> bool;
-    /// What was agreed on.
-    fn version(&self) -> Option<ProtocolVersion>;
     /// Gives the secrets out.
     fn into_secrets(self) -> Result<(ExtractedSecrets, KernelConnection<Self::Data>), Error>;
 }
@@ -38,15 +32,6 @@ impl End for UnbufferedServerConnection {
     type Data = ServerConnectionData;
     fn process<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
         self.process_tls_records(incoming)
-    }
-    fn has_to_say(&self) -> bool {
-        self.wants_write()
-    }
-    fn is_handshaking(&self) -> bool {
-        (**self).is_handshaking()
-    }
-    fn version(&self) -> Option<ProtocolVersion> {
-        self.protocol_version()
     }
     fn into_secrets(self) -> Result<(ExtractedSecrets, KernelConnection<Self::Data>), Error> {
         self.dangerous_into_kernel_connection()
@@ -57,15 +42,6 @@ impl End for UnbufferedClientConnection {
     type Data = ClientConnectionData;
     fn process<'c, 'i>(&'c mut self, incoming: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
         self.process_tls_records(incoming)
-    }
-    fn has_to_say(&self) -> bool {
-        self.wants_write()
-    }
-    fn is_handshaking(&self) -> bool {
-        (**self).is_handshaking()
-    }
-    fn version(&self) -> Option<ProtocolVersion> {
-        self.protocol_version()
     }
     fn into_secrets(self) -> Result<(ExtractedSecrets, KernelConnection<Self::Data>), Error> {
         self.dangerous_into_kernel_connection()
@@ -192,7 +168,7 @@ impl<E: End> Handshake<E> {
     /// After a fault the alert for it may wait to be encoded. When nothing does, rustls would go on reading where it
     /// stopped, in bytes that are gone, and panic.
     fn encode_alert(&mut self) {
-        while self.end.has_to_say()
+        while self.end.wants_write()
             && let Ok(ConnectionState::EncodeTlsData(mut data)) = self.end.process(&mut []).state
         {
             let _no_alert = encode(&mut self.outgoing, |room| data.encode(room));

@@ -4,7 +4,7 @@ use super::*;
 use crate::limits;
 use crate::policy::access_rule::AccessRule;
 use crate::policy::path_rules::PathPattern;
-use crate::policy::route_table::{RouteKind, RouteTarget};
+use crate::policy::route_table::RouteTarget;
 use crate::policy::ruleset::UpstreamId;
 use crate::protocol::client_certificate::ClientCertificate;
 use crate::protocol::http1::{
@@ -29,28 +29,8 @@ struct Case {
 }
 
 fn case() -> Case {
-    let route = Route {
-        name: String::new(),
-        listeners: Vec::new(),
-        hosts: Vec::new(),
-        path: PathPattern::parse("/*").unwrap(),
-        methods: Vec::new(),
-        kind: RouteKind::Resource,
-        target: RouteTarget::Upstream(UpstreamId(0)),
-        access: AccessRule::OPEN,
-        strip_prefix: None,
-        rewrite: None,
-        upstream_host: UpstreamHost::Preserve,
-        set_headers: Vec::new(),
-        response_headers: Vec::new(),
-        clients: Vec::new(),
-        endpoints: None,
-        response_timeout: None,
-        body_timeout: None,
-        connect_timeout: None,
-        body_bytes: None,
-        encoded_paths: false,
-    };
+    let path = PathPattern::parse("/*").unwrap();
+    let route = Route::new(path, RouteTarget::Upstream(UpstreamId(0)), AccessRule::OPEN);
     Case { route, certificate: None, peer: "192.0.2.7", trusted: &[], new_target: None, max_forwards: None }
 }
 

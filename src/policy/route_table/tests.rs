@@ -5,27 +5,10 @@ use crate::policy::fixed_hash::Numbers;
 
 /// A route for `pattern`: any method, any host, open.
 pub(super) fn route(pattern: &str) -> Route {
+    let path = PathPattern::parse(pattern).unwrap_or_else(|fault| panic!("{pattern}: {fault}"));
     Route {
         name: pattern.to_owned(),
-        listeners: Vec::new(),
-        hosts: Vec::new(),
-        path: PathPattern::parse(pattern).unwrap_or_else(|fault| panic!("{pattern}: {fault}")),
-        methods: Vec::new(),
-        kind: RouteKind::Resource,
-        target: RouteTarget::Upstream(UpstreamId(0)),
-        access: AccessRule::OPEN,
-        strip_prefix: None,
-        rewrite: None,
-        upstream_host: UpstreamHost::Preserve,
-        set_headers: Vec::new(),
-        response_headers: Vec::new(),
-        clients: Vec::new(),
-        endpoints: None,
-        response_timeout: None,
-        body_timeout: None,
-        connect_timeout: None,
-        body_bytes: None,
-        encoded_paths: false,
+        ..Route::new(path, RouteTarget::Upstream(UpstreamId(0)), AccessRule::OPEN)
     }
 }
 

@@ -2,26 +2,16 @@
 
 use super::*;
 use crate::policy::fixed_hash::Numbers;
-use crate::policy::ruleset::{PoolLimits, Server};
+use crate::policy::ruleset::Server;
 
 const UPSTREAM: UpstreamId = UpstreamId(0);
 
 fn upstream(balance: Balance, weights: &[u32]) -> Upstream {
     let server = |(at, weight): (usize, &u32)| Server {
-        host: format!("server-{at}.test"),
-        port: 80,
-        socket: None,
-        tls: false,
         weight: *weight,
-        authority: String::new(),
+        ..Server::new(format!("server-{at}.test"), 80)
     };
-    Upstream {
-        name: String::new(),
-        servers: weights.iter().enumerate().map(server).collect(),
-        balance,
-        health: None,
-        pool: PoolLimits { idle: 0, age: Default::default(), idle_timeout: Default::default() },
-    }
+    Upstream { balance, ..Upstream::new("", weights.iter().enumerate().map(server).collect()) }
 }
 
 fn chooser(balance: Balance, weights: &[u32], seed: u64) -> Chooser {

@@ -3,27 +3,14 @@
 use std::time::Duration;
 
 use super::*;
-use crate::policy::ruleset::{Balance, PoolLimits, Server};
+use crate::policy::ruleset::Server;
 
 const UPSTREAM: UpstreamId = UpstreamId(0);
 const START: Monotonic = Monotonic(1_000_000_000_000);
 
 fn health() -> PassiveHealth {
-    let server = Server {
-        host: "a.test".to_owned(),
-        port: 80,
-        socket: None,
-        tls: false,
-        weight: 1,
-        authority: String::new(),
-    };
-    PassiveHealth::new(&[Upstream {
-        name: String::new(),
-        servers: vec![server.clone(), server],
-        balance: Balance::RoundRobin,
-        health: None,
-        pool: PoolLimits { idle: 0, age: Duration::ZERO, idle_timeout: Duration::ZERO },
-    }])
+    let server = Server::new("a.test", 80);
+    PassiveHealth::new(&[Upstream::new("", vec![server.clone(), server])])
 }
 
 /// One whose first server has just begun its first rest.

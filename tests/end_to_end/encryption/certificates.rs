@@ -64,3 +64,19 @@ fn a_start_with_a_key_of_another_certificate_is_refused() {
     let said = proxy.stderr();
     assert!(said.contains("own.pem") && said.contains("own.key"), "{said}");
 }
+
+/// Whoever was let in by an authority that is taken off the list is not let in again, not by a ticket either.
+#[test]
+fn an_authority_taken_off_the_list_vouches_for_nobody() {
+    let server = ScriptedServer::ok();
+    let (setup, authority) = proxy_for(&server, "client_auth = \"required\"\nclient_ca = \"clients.pem\"");
+    let vouching = Authority::new("clients");
+    let proxy = setup.file("clients.pem", &vouching.certificate).start();
+    let alice = vouching.client("alice.test");
+    let clients = TlsClients::trusting(&authority, Some(&alice));
+    let ask = || clients.connect(proxy.address, "a.test").and_then(|mut client| client.get("a.test", "/"));
+    assert_eq!(ask().unwrap().0, 200);
+    write(&proxy.path("."), "clients.pem", &Authority::new("others").certificate);
+    eventually("a refusal", || ask().is_err().then_some(()));
+    assert!(ask().is_err());
+}

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, HandshakeKind, ServerConfig, SupportedProtocolVersion};
+use rustls::{ClientConfig, HandshakeKind, ProtocolVersion, ServerConfig, SupportedProtocolVersion};
 
 use super::super::fixture::ends;
 use super::*;

@@ -8,10 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::*;
-use crate::limits;
 use crate::policy::access_rule::AccessRule;
 use crate::policy::path_rules::PathPattern;
-use crate::policy::route_table::{Route, RouteKind, RouteTable, RouteTarget, UpstreamHost};
+use crate::policy::route_table::{Route, RouteTable, RouteTarget};
 use crate::policy::ruleset::{
     Balance, Forwarding, Limits, ListenerId, PoolLimits, Ruleset, Server, Timeouts, Upstream,
 };
@@ -60,39 +59,11 @@ struct Feed {
 
 /// A route for everything to the one upstream of two servers.
 pub(super) fn open_route() -> Route {
-    Route {
-        name: "/*".to_owned(),
-        listeners: Vec::new(),
-        hosts: Vec::new(),
-        path: PathPattern::parse("/*").unwrap(),
-        methods: Vec::new(),
-        kind: RouteKind::Resource,
-        target: RouteTarget::Upstream(UpstreamId(0)),
-        access: AccessRule::OPEN,
-        strip_prefix: None,
-        rewrite: None,
-        upstream_host: UpstreamHost::Preserve,
-        set_headers: Vec::new(),
-        response_headers: Vec::new(),
-        clients: Vec::new(),
-        endpoints: None,
-        response_timeout: None,
-        body_timeout: None,
-        connect_timeout: None,
-        body_bytes: None,
-        encoded_paths: false,
-    }
+    Route::new(PathPattern::parse("/*").unwrap(), RouteTarget::Upstream(UpstreamId(0)), AccessRule::OPEN)
 }
 
 pub(super) fn rules_of(routes: Vec<Route>) -> Rules {
-    let server = |at| Server {
-        host: format!("s{at}"),
-        port: 80,
-        socket: None,
-        tls: false,
-        weight: 1,
-        authority: format!("s{at}.test"),
-    };
+    let server = |at| Server { authority: format!("s{at}.test"), ..Server::new(format!("s{at}"), 80) };
     Rules::new(Arc::new(Ruleset {
         generation: 1,
         listeners: Vec::new(),
@@ -104,15 +75,7 @@ pub(super) fn rules_of(routes: Vec<Route>) -> Rules {
             pool: PoolLimits { idle: 1, age: Duration::MAX, idle_timeout: Duration::from_secs(50) },
         }],
         routes: RouteTable::new(routes),
-        timeouts: Timeouts {
-            header: limits::TIMEOUT_HEADER,
-            body: limits::TIMEOUT_BODY,
-            idle: limits::TIMEOUT_IDLE,
-            handshake: limits::TIMEOUT_HANDSHAKE,
-            connect: limits::TIMEOUT_CONNECT,
-            response: limits::TIMEOUT_RESPONSE,
-            drain: limits::TIMEOUT_DRAIN,
-        },
+        timeouts: Timeouts::default(),
         limits: Limits {
             request_line: 1024,
             header_bytes: 20 * 1024,
