@@ -138,11 +138,11 @@ fn sixty_seconds_of_garbage_leave_the_proxy_as_it_was() {
             }
             genuine.fetch_add(1, Ordering::Relaxed);
             if early == 0 && began.elapsed() >= WARM_UP {
-                early = proxy.proportional_bytes();
+                early = proxy.anonymous_bytes();
             }
             std::thread::park_timeout(Duration::from_millis(5));
         }
-        late = proxy.proportional_bytes();
+        late = proxy.anonymous_bytes();
     });
     let (attacks, genuine) = (attacks.into_inner(), genuine.into_inner());
     println!(

@@ -311,11 +311,11 @@ impl Proxy {
         kilobytes * 1024
     }
 
-    /// Memory of the process, what it shares with others in part, in bytes.
-    pub(crate) fn proportional_bytes(&self) -> usize {
+    /// Memory of the process that nothing else has a part in, in bytes: what it shares shrinks and grows with the others.
+    pub(crate) fn anonymous_bytes(&self) -> usize {
         let path = format!("/proc/{}/smaps_rollup", self.child.id());
         let rollup = std::fs::read_to_string(path).expect("the process");
-        let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).expect("Pss");
+        let line = rollup.lines().find_map(|line| line.strip_prefix("Anonymous:")).expect("Anonymous");
         line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") * 1024
     }
 }
