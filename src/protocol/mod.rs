@@ -7,6 +7,7 @@
 pub mod client_certificate;
 pub mod http1;
 pub mod moment;
+pub mod payload;
 pub mod progress;
 pub mod proxy_header;
 pub mod span;

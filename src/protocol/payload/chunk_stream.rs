@@ -1,0 +1,1 @@
+//! A message as sealed chunks.

@@ -1,0 +1,1 @@
+//! Single messages (RFC 9458 and its chunked form).
