@@ -134,6 +134,28 @@ const _: () = assert!(TLS_SMALL_FRAGMENT_BYTES < TLS_FRAGMENT_BYTES);
 const _: () = assert!(TLS_RECORDS_GCM_DUE + TLS_RECORDS_RESERVED < TLS_RECORDS_GCM);
 const _: () = assert!(PROXY_HEADER_BYTES + HEAD_ROOM + TAIL_ROOM <= BUFFER_SMALL_BYTES);
 
+// --- Payload encryption --------------------------------------------------------------------------------------
+
+/// Default plaintext of one chunk that is taken, and the most a configuration may set: a connection holds a whole chunk
+/// before any of it may be used.
+pub const PAYLOAD_CHUNK_BYTES: usize = 64 * 1024;
+/// Plaintext of one chunk that is made, and the least a configuration may take: what every receiver of chunked OHTTP
+/// bears. Larger ones win nothing: the cipher's own start is lost in 16 KiB.
+pub const PAYLOAD_CHUNK_SENT_BYTES: usize = 16 * 1024;
+/// Chunks of one message: of full size they make 16 GiB, far from what a cipher bears under one key.
+pub const PAYLOAD_CHUNKS: u64 = 1 << 20;
+/// Bytes of a ticket: it stands in every message of its session.
+pub const PAYLOAD_TICKET_BYTES: usize = 512;
+/// Bytes of an application's id: reversed domain names, which are the longest in use, seldom pass half of this.
+pub const PAYLOAD_APP_ID_BYTES: usize = 128;
+/// Bytes of its platform: `ios`, `android` and their like.
+pub const PAYLOAD_APP_PLATFORM_BYTES: usize = 32;
+/// Bytes of its version: three numbers, a pre-release and the start of a commit.
+pub const PAYLOAD_APP_VERSION_BYTES: usize = 64;
+
+const _: () = assert!(PAYLOAD_CHUNK_SENT_BYTES <= PAYLOAD_CHUNK_BYTES);
+const _: () = assert!(2 * PAYLOAD_CHUNK_BYTES + HEAD_ROOM + TAIL_ROOM <= BUFFER_LARGE_BYTES);
+
 // --- Connections ---------------------------------------------------------------------------------------------
 
 /// Default downstream connections at once in the whole process.

@@ -14,6 +14,7 @@
 //! - [`ohttp_message`]: single messages
 //! - [`key_document`]: the signed list of keys
 //! - [`binary_http`]: messages as bytes
+//! - [`varint`]: the numbers of both
 
 pub mod aead;
 pub mod binary_http;
@@ -25,3 +26,4 @@ pub mod ohttp_keys;
 pub mod ohttp_message;
 pub mod session;
 pub mod ticket;
+pub mod varint;
