@@ -42,7 +42,7 @@ pub const TLS_HANDSHAKE_BYTES: usize = 72 * 1024;
 pub const TLS_RECEIVE_STEPS: [usize; 3] = [4 * 1024, 17 * 1024, 68 * 1024];
 /// Bytes copied at a time next to a record header: longer copies go through `rep movsb`, which some CPUs do 25 times
 /// slower when source and target lie a few bytes apart within their pages.
-pub const TLS_COPY_BYTES: usize = 1024;
+pub const COPY_BYTES: usize = 1024;
 /// Plaintext sealed for one send: all that a large buffer holds. With 64 KiB the peer was woken four times as often, and
 /// 1 MiB took 1.2 times the CPU.
 pub const TLS_SEND_PLAIN_BYTES: usize = 256 * 1024;
