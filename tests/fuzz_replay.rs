@@ -49,6 +49,11 @@ fn proxy_headers() {
 }
 
 #[test]
+fn binary_http_messages() {
+    replay("binary_http", fuzzing::binary_http);
+}
+
+#[test]
 fn tls_records() {
     replay("tls_records", fuzzing::tls_records);
 }
