@@ -331,6 +331,38 @@ pub const HEALTH_UNHEALTHY: u32 = 3;
 pub const HEALTH_HEALTHY: u32 = 2;
 /// Most results in a row a health verdict may wait for.
 pub const HEALTH_RESULTS_MAX: u32 = 100;
+/// Default time a payload session lasts: a phone opens some a day, and a stolen session secret is soon worth nothing.
+pub const PAYLOAD_SESSION_LIFETIME: Duration = Duration::from_secs(60 * 60);
+/// Default distance of a sealed message's time from ours: slow links and clocks set by a session's answer stay within.
+pub const PAYLOAD_WINDOW: Duration = Duration::from_secs(30);
+/// Largest such distance: the replay memory holds the messages of twice as long.
+pub const PAYLOAD_WINDOW_MAX: Duration = Duration::from_secs(10 * 60);
+/// Default messages remembered against replays: 100,000 a second for the whole window.
+pub const PAYLOAD_REPLAY_ENTRIES: u64 = 6_000_000;
+/// Fewest messages remembered: enough for one session and its neighbours, and to see in a test how a full memory refuses.
+pub const PAYLOAD_REPLAY_ENTRIES_MIN: u64 = 64;
+/// Most messages remembered: what they take is some GiB, all of it at the start.
+pub const PAYLOAD_REPLAY_ENTRIES_MAX: u64 = 1 << 28;
+/// Default messages of one session remembered at once: more than an app sends in a minute.
+pub const PAYLOAD_SESSION_ENTRIES: u32 = 1024;
+/// Sessions that at least fit into the replay memory with all their messages, so that one cannot fill it.
+pub const PAYLOAD_SESSIONS_MIN: u64 = 4;
+/// Bytes of plaintext that a sealed chunk may hold by default, which is as many as the protocol allows.
+pub const PAYLOAD_CHUNK_BYTES: usize = 64 * 1024;
+/// Fewest bytes of plaintext that a sealed chunk may be confined to: clients may rely on so many.
+pub const PAYLOAD_CHUNK_BYTES_MIN: usize = 16 * 1024;
+/// Rules for applications: a versioned line for each release of a few hundred apps.
+pub const PAYLOAD_APPLICATIONS: usize = 4096;
+/// Start ids of proxies that share tickets.
+pub const PAYLOAD_START_IDS: usize = 64;
+/// Default time for an answer of the policy service: a request waits for it.
+pub const POLICY_TIMEOUT: Duration = Duration::from_millis(500);
+/// Default time for which an answer of the policy service is good.
+pub const POLICY_CACHE_TIME: Duration = Duration::from_secs(5 * 60);
+/// Default answers of the policy service kept.
+pub const POLICY_CACHE_ENTRIES: usize = 1000;
+/// Most answers of the policy service a configuration may keep: some MiB.
+pub const POLICY_CACHE_ENTRIES_MAX: usize = 100_000;
 /// Bytes of one configuration file.
 pub const CONFIG_FILE_BYTES: u64 = 16 * 1024 * 1024;
 /// Files of one configuration.
@@ -340,6 +372,8 @@ pub const CONFIG_INCLUDE_DEPTH: usize = 8;
 /// Levels in the name of an environment variable: the deepest setting has five.
 pub const CONFIG_LEVELS: usize = 8;
 
+const _: () = assert!(PAYLOAD_SESSION_ENTRIES as u64 * PAYLOAD_SESSIONS_MIN <= PAYLOAD_REPLAY_ENTRIES);
+const _: () = assert!(PAYLOAD_REPLAY_ENTRIES_MIN >= PAYLOAD_SESSIONS_MIN);
 const _: () = assert!(SERVERS <= u16::MAX as usize);
 const _: () = assert!(LISTENERS <= u16::MAX as usize);
 const _: () = assert!(ROUTES <= u16::MAX as usize);

@@ -35,6 +35,7 @@ pub(crate) fn ruleset() -> Ruleset {
         timeouts: Timeouts::default(),
         limits: Limits::default(),
         forwarding: Forwarding::default(),
+        payload: None,
     }
 }
 

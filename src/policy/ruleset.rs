@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::payload_rules::PayloadRules;
 use super::route_table::RouteTable;
 use crate::limits;
 
@@ -43,6 +44,8 @@ pub struct Ruleset {
     pub limits: Limits,
     /// Whose forwarding fields are believed.
     pub forwarding: Forwarding,
+    /// Payload encryption; absent: there is none.
+    pub payload: Option<Arc<PayloadRules>>,
 }
 
 /// One place where requests arrive.

@@ -85,6 +85,7 @@ pub(super) fn rules_of(routes: Vec<Route>) -> Rules {
             connections_per_address: 1,
         },
         forwarding: Forwarding::default(),
+        payload: None,
     }))
 }
 
