@@ -153,6 +153,13 @@ pub const PAYLOAD_APP_PLATFORM_BYTES: usize = 32;
 /// Bytes of its version: three numbers, a pre-release and the start of a commit.
 pub const PAYLOAD_APP_VERSION_BYTES: usize = 64;
 
+/// Plaintext of a message that is opened to its end before its first byte goes to a server. Larger ones stream.
+pub const PAYLOAD_WHOLE_BYTES: usize = 64 * 1024;
+/// Time for a message to come whole, however busily its bytes trickle: 100 MiB over a link of 1 Mbit/s.
+pub const PAYLOAD_MESSAGE_TIME: Duration = Duration::from_secs(15 * 60);
+/// Bytes of a session request's plaintext, as the protocol says.
+pub const PAYLOAD_SESSION_REQUEST_BYTES: usize = 4096;
+
 const _: () = assert!(PAYLOAD_CHUNK_SENT_BYTES <= PAYLOAD_CHUNK_BYTES);
 const _: () = assert!(2 * PAYLOAD_CHUNK_BYTES + HEAD_ROOM + TAIL_ROOM <= BUFFER_LARGE_BYTES);
 
@@ -347,8 +354,6 @@ pub const PAYLOAD_REPLAY_ENTRIES_MAX: u64 = 1 << 28;
 pub const PAYLOAD_SESSION_ENTRIES: u32 = 1024;
 /// Sessions that at least fit into the replay memory with all their messages, so that one cannot fill it.
 pub const PAYLOAD_SESSIONS_MIN: u64 = 4;
-/// Bytes of plaintext that a sealed chunk may hold by default, which is as many as the protocol allows.
-pub const PAYLOAD_CHUNK_BYTES: usize = 64 * 1024;
 /// Fewest bytes of plaintext that a sealed chunk may be confined to: clients may rely on so many.
 pub const PAYLOAD_CHUNK_BYTES_MIN: usize = 16 * 1024;
 /// Rules for applications: a versioned line for each release of a few hundred apps.
