@@ -21,6 +21,7 @@ pub mod settings;
 pub mod status;
 pub mod supervisor;
 pub mod upstream_watch;
+pub mod watched_files;
 
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -45,8 +45,6 @@ pub struct PayloadRules {
     pub window: Duration,
     /// Messages of one session remembered at once; beyond it 429.
     pub session_entries: u32,
-    /// Bytes of plaintext that one chunk of a client's message may hold.
-    pub chunk_plaintext: usize,
     /// Relays of single messages: networks whose requests the limit per address does not count.
     pub relays: Vec<IpNet>,
     /// What each application has to do.

@@ -126,6 +126,8 @@ pub struct Limits {
     pub connections: usize,
     /// Downstream connections at once from one address in the whole process.
     pub connections_per_address: usize,
+    /// Bytes of plaintext that one chunk of a client's sealed message may hold; beyond it 413.
+    pub payload_chunk: usize,
 }
 
 /// What holds where the configuration says nothing.
@@ -138,6 +140,7 @@ impl Default for Limits {
             body_bytes: limits::BODY_BYTES,
             connections: limits::CONNECTIONS,
             connections_per_address: limits::CONNECTIONS,
+            payload_chunk: limits::PAYLOAD_CHUNK_BYTES,
         }
     }
 }

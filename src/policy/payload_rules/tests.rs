@@ -13,7 +13,6 @@ fn rules(applications: Vec<ApplicationRule>) -> PayloadRules {
         session_lifetime: limits::PAYLOAD_SESSION_LIFETIME,
         window: limits::PAYLOAD_WINDOW,
         session_entries: limits::PAYLOAD_SESSION_ENTRIES,
-        chunk_plaintext: limits::PAYLOAD_CHUNK_BYTES,
         relays: Vec::new(),
         applications: ApplicationRules::new(applications),
         service: None,

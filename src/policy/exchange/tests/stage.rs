@@ -83,6 +83,7 @@ pub(super) fn rules_of(routes: Vec<Route>) -> Rules {
             body_bytes: 1 << 20,
             connections: 1,
             connections_per_address: 1,
+            payload_chunk: 16 * 1024,
         },
         forwarding: Forwarding::default(),
         payload: None,

@@ -1,0 +1,3 @@
+//! Keys of payload encryption: read from files, made at the start, rotated.
+
+pub mod settings;
