@@ -157,6 +157,8 @@ pub const PAYLOAD_APP_VERSION_BYTES: usize = 64;
 pub const PAYLOAD_WHOLE_BYTES: usize = 64 * 1024;
 /// Time for a message to come whole, however busily its bytes trickle: 100 MiB over a link of 1 Mbit/s.
 pub const PAYLOAD_MESSAGE_TIME: Duration = Duration::from_secs(15 * 60);
+/// Seconds that the clocks of two workers may differ by, and a message be remembered beyond its window.
+pub const PAYLOAD_CLOCK_SLACK: u64 = 2;
 /// Bytes of a session request's plaintext, as the protocol says.
 pub const PAYLOAD_SESSION_REQUEST_BYTES: usize = 4096;
 
