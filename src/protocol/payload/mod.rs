@@ -19,6 +19,8 @@
 pub mod aead;
 pub mod binary_http;
 pub mod chunk_stream;
+#[cfg(test)]
+mod fixture;
 pub mod hybrid;
 pub mod key_document;
 pub mod key_schedule;
