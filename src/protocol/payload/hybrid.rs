@@ -11,7 +11,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::aead::{Aead, MessageKey, NONCE_LEN, NotOpening, NotSealing};
+use super::aead::{Aead, MessageKey, NONCE_LEN, NotOpening};
 use super::key_schedule::{SECRET_LEN, hmac_sha256};
 pub use keys::{HpkePrivateKey, HpkePublicKey, Kem, PRIVATE_LEN, PUBLIC_LEN_MAX, PublicBytes};
 
@@ -23,93 +23,34 @@ const MODE: u8 = 0;
 /// What labels begin with.
 const VERSION: &[u8] = b"HPKE-v1";
 
-/// The receiving end: opens what the sender sealed, in its order.
-pub struct ReceiverContext {
-    message: MessageKey,
-    next: u64,
-    exporter: Exporter,
-}
-
-/// `SetupBaseR`: the end that owns `key`, from the `enc` that the sender sent.
+/// `SetupBaseR`: the end that owns `key`, from the `enc` that the sender sent. The key's index is HPKE's sequence number:
+/// it counts messages from 0.
 ///
 /// # Errors
-/// `enc` is no public key of `key`'s kind.
+/// `enc` is no public key of `key`'s kind, or agrees on nothing.
 pub fn setup_receiver(
     key: &HpkePrivateKey,
     aead: Aead,
     enc: &[u8],
     info: &[u8],
-) -> Result<ReceiverContext, NotOpening> {
-    let (message, exporter) = schedule(key.kem(), aead, key.decapsulate(enc)?.as_slice(), info);
-    Ok(ReceiverContext { message, next: 0, exporter })
+) -> Result<(MessageKey, Exporter), NotOpening> {
+    Ok(schedule(key.kem(), aead, key.decapsulate(enc)?.as_slice(), info))
 }
 
-impl ReceiverContext {
-    /// Opens the next message in place, `sealed` with its tag: the plaintext's length, at the front.
-    ///
-    /// # Errors
-    /// Anything differs from what was sealed; the same message may then be tried again.
-    pub fn open(&mut self, aad: &[u8], sealed: &mut [u8]) -> Result<usize, NotOpening> {
-        let following = self.next.checked_add(1).ok_or(NotOpening)?;
-        let length = self.message.open(self.next, aad, sealed)?;
-        self.next = following;
-        Ok(length)
-    }
-
-    /// Gives the message key, whose index counts messages from 0, to who counts them himself.
-    pub fn split(self) -> (MessageKey, Exporter) {
-        (self.message, self.exporter)
-    }
-
-    /// Further secrets that both ends share.
-    pub fn exporter(&self) -> &Exporter {
-        &self.exporter
-    }
-}
-
-/// The sending end.
-pub struct SenderContext {
-    message: MessageKey,
-    next: u64,
-    exporter: Exporter,
-}
-
-/// `SetupBaseS`: the `enc` to send, and the end that seals. The ephemeral key is made of `random`, which is used once.
+/// `SetupBaseS`: the `enc` to send, and what [`setup_receiver`] gives the other end. The ephemeral key is made of
+/// `random`, which is used once; then no index may be used twice.
 ///
 /// # Errors
-/// `public` is a point that agrees on nothing.
+/// `public` agrees on nothing.
 pub fn setup_sender(
     public: &HpkePublicKey,
     aead: Aead,
     info: &[u8],
     random: &[u8; PRIVATE_LEN],
-) -> Result<(PublicBytes, SenderContext), NotOpening> {
+) -> Result<(PublicBytes, MessageKey, Exporter), NotOpening> {
     let (secret, enc) = public.encapsulate(random)?;
     let (message, exporter) = schedule(public.kem(), aead, secret.as_slice(), info);
-    Ok((enc, SenderContext { message, next: 0, exporter }))
-}
-
-impl SenderContext {
-    /// Seals the next message in place: `room` is the plaintext and [`super::aead::TAG_LEN`] bytes for the tag.
-    ///
-    /// # Errors
-    /// The length of `room` is wrong, or 2^64 messages have been sealed.
-    pub fn seal(&mut self, aad: &[u8], room: &mut [u8]) -> Result<(), NotSealing> {
-        let following = self.next.checked_add(1).ok_or(NotSealing)?;
-        self.message.seal(self.next, aad, room)?;
-        self.next = following;
-        Ok(())
-    }
-
-    /// Gives the message key, whose index counts messages from 0, to who counts them himself.
-    pub fn split(self) -> (MessageKey, Exporter) {
-        (self.message, self.exporter)
-    }
-
-    /// Further secrets that both ends share.
-    pub fn exporter(&self) -> &Exporter {
-        &self.exporter
-    }
+    Ok((enc, message, exporter))
 }
 
 /// Derives further secrets that both ends share (RFC 9180 section 5.3).

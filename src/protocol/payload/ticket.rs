@@ -98,7 +98,9 @@ impl TicketKey {
     fn open<'a>(&self, nonce: &[u8; NONCE_LEN], sealed: &'a mut [u8]) -> Option<&'a [u8]> {
         let (facts, tag) = sealed.split_last_chunk_mut::<TAG_LEN>()?;
         let tag = (&*tag).into();
-        self.cipher.decrypt_inout_detached(nonce.into(), &self.name, InOutBuf::from(&mut *facts), tag).ok()?;
+        self.cipher
+            .decrypt_inout_detached(nonce.into(), &self.name, InOutBuf::from(&mut *facts), tag)
+            .ok()?;
         Some(facts)
     }
 }
@@ -210,7 +212,10 @@ impl<const N: usize> Text<N> {
 
     fn as_str(&self) -> &str {
         // Never the default: `new` took it from a text.
-        self.bytes.get(..usize::from(self.length)).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
+        self.bytes
+            .get(..usize::from(self.length))
+            .and_then(|text| str::from_utf8(text).ok())
+            .unwrap_or_default()
     }
 
     fn write(&self, out: &mut Vec<u8>) {

@@ -71,7 +71,7 @@ pub struct PublicBytes {
 }
 
 impl PublicBytes {
-    pub(super) fn new(bytes: &[u8]) -> Option<Self> {
+    pub(in crate::protocol::payload) fn new(bytes: &[u8]) -> Option<Self> {
         let mut all = [0; PUBLIC_LEN_MAX];
         all.get_mut(..bytes.len())?.copy_from_slice(bytes);
         Some(Self { bytes: all, len: bytes.len() })
@@ -123,12 +123,16 @@ impl HpkePublicKey {
 
     /// `Encap`: a secret for the owner of this key, and what tells it to him. The ephemeral key pair is made of
     /// `random`, which is used once. Fails for a key that agrees on nothing: a point of low order.
-    pub(super) fn encapsulate(&self, random: &[u8; PRIVATE_LEN]) -> Result<(SharedSecret, PublicBytes), NotOpening> {
+    pub(super) fn encapsulate(
+        &self,
+        random: &[u8; PRIVATE_LEN],
+    ) -> Result<(SharedSecret, PublicBytes), NotOpening> {
         fn with<K: hpke::Kem>(
             public: &K::PublicKey,
             random: &[u8; PRIVATE_LEN],
         ) -> Result<(SharedSecret, PublicBytes), NotOpening> {
-            let (secret, enc) = K::encap_with_rng(public, None, &mut Given(random)).map_err(|_| NotOpening)?;
+            let (secret, enc) =
+                K::encap_with_rng(public, None, &mut Given(random)).map_err(|_| NotOpening)?;
             Ok((copied(&secret.0)?, PublicBytes::new(&enc.to_bytes()).ok_or(NotOpening)?))
         }
         match &self.point {
