@@ -179,7 +179,7 @@ fn application(section: &Section<'_>) -> Option<ApplicationRule> {
         .map(|field| field.parsed("a platform such as \"ios\"", parse_application_text));
     let version = section
         .get("version")
-        .map(|field| field.parsed("a version such as \"2.4.1\" or \"2.*\"", |text| parse_version(text)));
+        .map(|field| field.parsed("a version such as \"2.4.1\" or \"2.*\"", parse_version));
     let encryption = section.require("encryption", "encryption = \"required\"");
     let encryption = encryption.and_then(|field| field.choice(ENCRYPTION));
     Some(ApplicationRule {
