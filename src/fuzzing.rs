@@ -3,12 +3,16 @@
 //! Shared by `tests/fuzz_replay.rs` (a named corpus and seeded mutations, in every `cargo test`) and by the libFuzzer
 //! shims in `tests/fuzz`. Not part of the API.
 
+pub(crate) mod binary_http;
+mod payload_chunks;
 mod plain_chunked;
 mod plain_head;
 mod plain_records;
 mod proxy_header;
 mod tls_records;
 
+pub use binary_http::binary_http;
+pub use payload_chunks::payload_chunks;
 pub use proxy_header::proxy_header;
 pub use tls_records::tls_records;
 

@@ -42,7 +42,7 @@ pub const TLS_HANDSHAKE_BYTES: usize = 72 * 1024;
 pub const TLS_RECEIVE_STEPS: [usize; 3] = [4 * 1024, 17 * 1024, 68 * 1024];
 /// Bytes copied at a time next to a record header: longer copies go through `rep movsb`, which some CPUs do 25 times
 /// slower when source and target lie a few bytes apart within their pages.
-pub const TLS_COPY_BYTES: usize = 1024;
+pub const COPY_BYTES: usize = 1024;
 /// Plaintext sealed for one send: all that a large buffer holds. With 64 KiB the peer was woken four times as often, and
 /// 1 MiB took 1.2 times the CPU.
 pub const TLS_SEND_PLAIN_BYTES: usize = 256 * 1024;
@@ -133,6 +133,35 @@ pub const PROXY_HEADER_BYTES: usize = 4 * 1024;
 const _: () = assert!(TLS_SMALL_FRAGMENT_BYTES < TLS_FRAGMENT_BYTES);
 const _: () = assert!(TLS_RECORDS_GCM_DUE + TLS_RECORDS_RESERVED < TLS_RECORDS_GCM);
 const _: () = assert!(PROXY_HEADER_BYTES + HEAD_ROOM + TAIL_ROOM <= BUFFER_SMALL_BYTES);
+
+// --- Payload encryption --------------------------------------------------------------------------------------
+
+/// Default plaintext of one chunk that is taken, and the most a configuration may set: a connection holds a whole chunk
+/// before any of it may be used.
+pub const PAYLOAD_CHUNK_BYTES: usize = 64 * 1024;
+/// Plaintext of one chunk that is made, and the least a configuration may take: what every receiver of chunked OHTTP
+/// bears. Larger ones win nothing: the cipher's own start is lost in 16 KiB.
+pub const PAYLOAD_CHUNK_SENT_BYTES: usize = 16 * 1024;
+/// Chunks of one message: of full size they make 16 GiB, far from what a cipher bears under one key.
+pub const PAYLOAD_CHUNKS: u64 = 1 << 20;
+/// Bytes of a ticket: it stands in every message of its session.
+pub const PAYLOAD_TICKET_BYTES: usize = 512;
+/// Bytes of an application's id: reversed domain names, which are the longest in use, seldom pass half of this.
+pub const PAYLOAD_APP_ID_BYTES: usize = 128;
+/// Bytes of its platform: `ios`, `android` and their like.
+pub const PAYLOAD_APP_PLATFORM_BYTES: usize = 32;
+/// Bytes of its version: three numbers, a pre-release and the start of a commit.
+pub const PAYLOAD_APP_VERSION_BYTES: usize = 64;
+
+/// Plaintext of a message that is opened to its end before its first byte goes to a server. Larger ones stream.
+pub const PAYLOAD_WHOLE_BYTES: usize = 64 * 1024;
+/// Time for a message to come whole, however busily its bytes trickle: 100 MiB over a link of 1 Mbit/s.
+pub const PAYLOAD_MESSAGE_TIME: Duration = Duration::from_secs(15 * 60);
+/// Bytes of a session request's plaintext, as the protocol says.
+pub const PAYLOAD_SESSION_REQUEST_BYTES: usize = 4096;
+
+const _: () = assert!(PAYLOAD_CHUNK_SENT_BYTES <= PAYLOAD_CHUNK_BYTES);
+const _: () = assert!(2 * PAYLOAD_CHUNK_BYTES + HEAD_ROOM + TAIL_ROOM <= BUFFER_LARGE_BYTES);
 
 // --- Connections ---------------------------------------------------------------------------------------------
 
@@ -325,8 +354,6 @@ pub const PAYLOAD_REPLAY_ENTRIES_MAX: u64 = 1 << 28;
 pub const PAYLOAD_SESSION_ENTRIES: u32 = 1024;
 /// Sessions that at least fit into the replay memory with all their messages, so that one cannot fill it.
 pub const PAYLOAD_SESSIONS_MIN: u64 = 4;
-/// Bytes of plaintext that a sealed chunk may hold by default, which is as many as the protocol allows.
-pub const PAYLOAD_CHUNK_BYTES: usize = 64 * 1024;
 /// Fewest bytes of plaintext that a sealed chunk may be confined to: clients may rely on so many.
 pub const PAYLOAD_CHUNK_BYTES_MIN: usize = 16 * 1024;
 /// Rules for applications: a versioned line for each release of a few hundred apps.

@@ -49,8 +49,18 @@ fn proxy_headers() {
 }
 
 #[test]
+fn binary_http_messages() {
+    replay("binary_http", fuzzing::binary_http);
+}
+
+#[test]
 fn tls_records() {
     replay("tls_records", fuzzing::tls_records);
+}
+
+#[test]
+fn payload_chunks() {
+    replay("payload_chunks", fuzzing::payload_chunks);
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long to replay is the caller's choice")]

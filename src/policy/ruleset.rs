@@ -297,3 +297,31 @@ impl Deref for Rules {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_servers_of_an_upstream_have_one_place() {
+        let at = |port| Server::new("a.test", port);
+        let over_tls = |port, authority: &str| Server { tls: true, authority: authority.into(), ..at(port) };
+        let socket = Server { socket: Some("/run/a.sock".into()), ..at(80) };
+        for (server, place) in [
+            (at(80), "a.test"),
+            (at(8080), "a.test:8080"),
+            (at(443), "a.test:443"),
+            (over_tls(443, "a.test"), "a.test:443"),
+            (over_tls(8443, "a.test:8443"), "a.test:8443"),
+            (socket, "unix:/run/a.sock"),
+        ] {
+            assert_eq!(server.place(), place, "{server:?}");
+        }
+    }
+
+    #[test]
+    fn a_listen_address_reads_as_it_is_configured() {
+        assert_eq!(ListenAddress::Tcp(([192, 0, 2, 1], 80).into()).to_string(), "192.0.2.1:80");
+        assert_eq!(ListenAddress::Unix("/run/a.sock".into()).to_string(), "unix:/run/a.sock");
+    }
+}

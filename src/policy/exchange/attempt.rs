@@ -61,7 +61,7 @@ impl Exchange {
             && fault != ConnectFault::Exhausted
             && let Some(server) = (world.choose)(order.upstream, self.up.key, Some(order.server))
         {
-            return self.try_again(ConnectOrder { server, fresh: false, ..order });
+            return self.try_again(ConnectOrder { server, ..order });
         }
         let refusal = match fault {
             ConnectFault::Unresolved => Refusal::NameUnresolved,

@@ -104,7 +104,7 @@ impl ResponseSide {
 
     /// A new upstream connection: nothing has come from it.
     pub(super) fn attempt_begins(&mut self, reused: bool) {
-        *self = Self { reused, interim: self.interim, starved: true, ..Self::default() };
+        *self = Self { reused, ..Self::default() };
     }
 
     /// How long the upstream connection may idle by its server's word. A second less than said, because the server

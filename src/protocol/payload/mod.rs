@@ -6,6 +6,7 @@
 //!
 //! - [`aead`]: the three ciphers over *ring*, in place
 //! - [`chunk_stream`]: a message as sealed chunks, opened and sealed where they lie
+//! - [`sealed_run`]: any amount of plaintext as chunks
 //! - [`key_schedule`]: from a session's secret to the keys of one message
 //! - [`ticket`]: a session as the client carries it
 //! - [`hybrid`]: HPKE (RFC 9180), both key types, all three ciphers
@@ -14,6 +15,7 @@
 //! - [`ohttp_message`]: single messages
 //! - [`key_document`]: the signed list of keys
 //! - [`binary_http`]: messages as bytes
+//! - [`varint`]: the numbers of both
 
 pub mod aead;
 pub mod binary_http;
@@ -23,5 +25,7 @@ pub mod key_document;
 pub mod key_schedule;
 pub mod ohttp_keys;
 pub mod ohttp_message;
+pub mod sealed_run;
 pub mod session;
 pub mod ticket;
+pub mod varint;
