@@ -153,13 +153,32 @@ pub const PAYLOAD_APP_PLATFORM_BYTES: usize = 32;
 /// Bytes of its version: three numbers, a pre-release and the start of a commit.
 pub const PAYLOAD_APP_VERSION_BYTES: usize = 64;
 
+<<<<<<< HEAD
 /// Plaintext of a message that is opened to its end before its first byte goes to a server. Larger ones stream.
 pub const PAYLOAD_WHOLE_BYTES: usize = 64 * 1024;
 /// Time for a message to come whole, however busily its bytes trickle: 100 MiB over a link of 1 Mbit/s.
 pub const PAYLOAD_MESSAGE_TIME: Duration = Duration::from_secs(15 * 60);
+/// Seconds that the clocks of two workers may differ by, and a message be remembered beyond its window.
+pub const PAYLOAD_CLOCK_SLACK: u64 = 2;
 /// Bytes of a session request's plaintext, as the protocol says.
 pub const PAYLOAD_SESSION_REQUEST_BYTES: usize = 4096;
 
+=======
+/// Bytes of plaintext that open a session, and that answer: a ticket in base64url or an identity, and room to spare.
+pub const PAYLOAD_SESSION_BYTES: usize = 4096;
+/// Keys of the proxy that open at once: two of each kind while they rotate, and as many again for who rotates faster.
+pub const PAYLOAD_GATEWAY_KEYS: usize = 8;
+/// Bytes of a list of keys that a client takes: ours is below 1 KiB; others offer keys of kinds that are 20 times as
+/// long.
+pub const PAYLOAD_KEY_LIST_BYTES: usize = 16 * 1024;
+/// Bytes of a signed list of keys: the list in base64url twice over, with an origin and room to spare.
+pub const PAYLOAD_KEY_DOCUMENT_BYTES: usize = 32 * 1024;
+/// Longest that a signed list of keys is good for, in seconds: a key that was taken back lives no longer in a client
+/// that is kept from asking again.
+pub const PAYLOAD_KEY_DOCUMENT_SECONDS: u64 = 7 * 24 * 60 * 60;
+
+const _: () = assert!(PAYLOAD_TICKET_BYTES * 4 / 3 + 128 <= PAYLOAD_SESSION_BYTES);
+>>>>>>> p2
 const _: () = assert!(PAYLOAD_CHUNK_SENT_BYTES <= PAYLOAD_CHUNK_BYTES);
 const _: () = assert!(2 * PAYLOAD_CHUNK_BYTES + HEAD_ROOM + TAIL_ROOM <= BUFFER_LARGE_BYTES);
 

@@ -169,10 +169,15 @@ impl WireBuffer {
         self.check();
     }
 
-    /// Widens what waits to be written by so many bytes on both sides, to be filled through [`Self::out_mut`]. Unread bytes
+    /// Widens what waits to be written, if only an empty place in front of the unread bytes, by so many bytes on both
+    /// sides, to be filled through [`Self::out_mut`]. Unread bytes
     /// move out of the way. False, with nothing changed, if there is no room.
     pub fn widen(&mut self, before: usize, behind: usize) -> bool {
-        debug_assert!(self.is_present() && self.out_len() > 0);
+        debug_assert!(self.is_present());
+        if self.out_len() == 0 {
+            self.out_start = self.start;
+            self.out_end = self.start;
+        }
         let shift = before.saturating_sub(self.out_start);
         let gap = self.start - self.out_end;
         let pushed = if self.unread_len() > 0 { behind.saturating_sub(gap) } else { 0 };

@@ -15,7 +15,7 @@ impl Exchange {
             let is_large = self.request.size() == BufferSize::Large;
             return self.refuse(if is_large { Refusal::RewriteTooLong } else { Refusal::Exhausted }, world);
         }
-        if let Err(refusal) = self.take_body() {
+        if let Err(refusal) = self.take_body(world.scratch) {
             return self.refuse(refusal, world);
         }
         if !self.request.place_before(&world.scratch.head) {

@@ -11,6 +11,7 @@
 //! - [`ticket`]: a session as the client carries it
 //! - [`hybrid`]: HPKE (RFC 9180), both key types, all three ciphers
 //! - [`ohttp_keys`]: the list of keys that clients seal to
+//! - [`encapsulation`]: what both of the following share
 //! - [`session`]: opening a session
 //! - [`ohttp_message`]: single messages
 //! - [`key_document`]: the signed list of keys
@@ -20,6 +21,9 @@
 pub mod aead;
 pub mod binary_http;
 pub mod chunk_stream;
+pub mod encapsulation;
+#[cfg(test)]
+mod fixture;
 pub mod hybrid;
 pub mod key_document;
 pub mod key_schedule;
@@ -27,5 +31,6 @@ pub mod ohttp_keys;
 pub mod ohttp_message;
 pub mod sealed_run;
 pub mod session;
+mod strict_json;
 pub mod ticket;
 pub mod varint;
