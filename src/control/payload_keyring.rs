@@ -12,7 +12,9 @@ use crate::limits::{PAYLOAD_DOCUMENT_LIFETIME, PAYLOAD_TICKET_ROTATION};
 use crate::net::payload::key_file::TicketSecret;
 use crate::net::payload::material::{self, DocumentMaterial, KeyMaterial};
 use crate::net::payload::settings::{PayloadKeySettings, START_ID_LEN};
-use crate::net::payload::{KeyFault, PayloadKeys, fresh};
+use crate::net::payload::{KeyFault, fresh};
+use crate::policy::payload_keys::{PayloadClock, PayloadKeys};
+use crate::policy::payload_rules::PayloadRules;
 use crate::protocol::moment::{Monotonic, UnixMicros};
 use crate::protocol::payload::key_document::KeyDocument;
 use crate::protocol::payload::ohttp_keys::GatewayKeys;
@@ -20,7 +22,8 @@ use crate::protocol::payload::ticket::{TicketKey, TicketKeys};
 
 /// All keys, and what is to happen to them.
 pub struct PayloadKeyring {
-    start_ids: Arc<[[u8; START_ID_LEN]]>,
+    starts: Vec<[u8; START_ID_LEN]>,
+    clock: PayloadClock,
     /// Of sessions, and so of tickets.
     lifetime: Duration,
     read: KeysRead,
@@ -69,33 +72,35 @@ impl PayloadKeyring {
     /// Reads the files that `settings` name and makes what they do not. It says all that is wrong, one line each.
     pub fn start(
         settings: PayloadKeySettings,
-        lifetime: Duration,
+        rules: &PayloadRules,
         now: Moment,
     ) -> Result<Self, Vec<String>> {
-        let start_ids = match settings.start_ids.as_slice() {
-            [] => vec![fresh::start_id().map_err(|fault| vec![fault.to_string()])?],
+        let starts = match settings.start_ids.as_slice() {
+            [] => vec![fresh::start_id().map_err(told)?],
             ids => ids.to_vec(),
         };
+        let clock = PayloadClock { started: now.monotonic, unix: unix_seconds(now), window: rules.window.as_secs() };
         let read = read(settings, None, &[], now)?;
-        let mut new =
-            Self { start_ids: start_ids.into(), lifetime, read, own_tickets: OwnTickets::default(), named: Vec::new() };
+        let (lifetime, own_tickets) = (rules.session_lifetime, OwnTickets::default());
+        let mut new = Self { starts, clock, lifetime, read, own_tickets, named: Vec::new() };
         new.note_named();
         new.own_tickets.begin(&new.read, lifetime, now.monotonic)?;
-        new.tell_what_is_made();
+        new.tell_what_is_made(None);
         Ok(new)
     }
 
     /// The keys as they are now.
     pub fn keys(&self) -> Arc<PayloadKeys> {
-        let (own, files) = (self.own_tickets.0.iter().map(|key| &key.secret), self.read.material.tickets.iter());
-        let tickets = files.chain(own).map(|secret| TicketKey::new(secret)).collect();
+        let (own, files) = (self.own_tickets.0.iter().map(|key| &key.secret), &self.read.material.tickets);
+        let tickets = files.iter().chain(own).map(|secret| TicketKey::new(secret)).collect();
         Arc::new(PayloadKeys {
             gateway: Arc::clone(&self.read.gateway),
-            // invariant: where files give none, `OwnTickets` has one.
-            tickets: Arc::new(TicketKeys::new(tickets).expect("a ticket key")),
             key_list: self.read.gateway.encode().into(),
             document: self.read.document.as_ref().map(|(text, _)| Arc::clone(text)),
-            start_ids: Arc::clone(&self.start_ids),
+            // invariant: where files give none, one is made.
+            tickets: TicketKeys::new(tickets).expect("a ticket key"),
+            starts: self.starts.clone(),
+            clock: self.clock,
         })
     }
 
@@ -107,9 +112,10 @@ impl PayloadKeyring {
     /// Puts in force what was read. Keys that it does not have are erased with the last who uses them.
     pub fn adopt(&mut self, read: KeysRead, lifetime: Duration, now: Moment) -> Result<(), Vec<String>> {
         self.own_tickets.begin(&read, lifetime, now.monotonic)?;
-        (self.read, self.lifetime) = (read, lifetime);
+        let before = std::mem::replace(&mut self.read, read);
+        self.lifetime = lifetime;
         self.note_named();
-        self.tell_what_is_made();
+        self.tell_what_is_made(Some(&before.material));
         Ok(())
     }
 
@@ -135,16 +141,14 @@ impl PayloadKeyring {
 
     /// Signs the list of keys anew when half of its life is over.
     fn renew_document(&mut self, now: Moment) -> Result<bool, Vec<String>> {
-        let (Some((_, says)), seconds) = (&self.read.document, unix_seconds(now)) else { return Ok(false) };
+        let Some(DocumentMaterial::Signer { .. }) = self.read.material.document else { return Ok(false) };
+        let Some((_, says)) = &self.read.document else { return Ok(false) };
         let half = says.issued + (says.expires - says.issued) / 2;
         // A clock that was set back makes it look as if it came from the future.
-        if (says.issued..half).contains(&seconds) {
+        if (says.issued..half).contains(&unix_seconds(now)) {
             return Ok(false);
         }
-        let Some(signed) = signed(&self.read.material, &self.read.gateway, now).map_err(told)? else {
-            return Ok(false);
-        };
-        self.read.document = Some(signed);
+        self.read.document = document(&self.read.material, &self.read.gateway, now).map_err(told)?;
         self.note_named();
         Ok(true)
     }
@@ -162,15 +166,112 @@ impl PayloadKeyring {
         }
     }
 
-    fn tell_what_is_made(&self) {
-        if self.read.material.gateway.is_none() {
+    /// Says once which keys are not in files. `before`: what files gave until now.
+    fn tell_what_is_made(&self, before: Option<&KeyMaterial>) {
+        let material = &self.read.material;
+        if material.gateway.is_none() && before.is_none_or(|before| before.gateway.is_some()) {
             journal::info(
-                "payload encryption: the keys that clients seal to were made at the start and last as long as this \
-                 process; name files in [payload] keys for others",
+                "payload encryption: the keys that clients seal to are made here and last as long as this process; name \
+                 files in `keys` for others",
             );
         }
-        if self.read.material.tickets.is_empty() {
-            journal::info("payload encryption: session tickets are sealed with keys of this process, which rotate");
+        if material.tickets.is_empty() && before.is_none_or(|before| !before.tickets.is_empty()) {
+            journal::info("payload encryption: the keys of session tickets are made here, and rotate");
         }
     }
 }
+
+impl OwnTickets {
+    /// Makes the first key, if it takes one.
+    fn begin(&mut self, read: &KeysRead, lifetime: Duration, now: Monotonic) -> Result<(), Vec<String>> {
+        if !read.material.tickets.is_empty() {
+            self.0.clear();
+        } else if self.0.is_empty() {
+            self.seal_with_another(lifetime, now)?;
+        }
+        Ok(())
+    }
+
+    /// True when there are other keys now.
+    fn rotate(&mut self, lifetime: Duration, now: Monotonic) -> Result<bool, Vec<String>> {
+        let is_over = self.0.first().is_some_and(|first| first.until <= now);
+        if is_over {
+            self.seal_with_another(lifetime, now)?;
+        }
+        let all = self.0.len();
+        self.0.retain(|key| key.until > now);
+        Ok(is_over || self.0.len() < all)
+    }
+
+    /// The key that sealed so far opens what it sealed until that has expired.
+    fn seal_with_another(&mut self, lifetime: Duration, now: Monotonic) -> Result<(), Vec<String>> {
+        let secret = fresh::ticket_secret().map_err(told)?;
+        if let Some(first) = self.0.first_mut() {
+            first.until = now.after(lifetime);
+        }
+        self.0.insert(0, OwnTicketKey { secret, until: now.after(lifetime.max(PAYLOAD_TICKET_ROTATION)) });
+        Ok(())
+    }
+}
+
+fn read(
+    settings: PayloadKeySettings,
+    before: Option<&KeysRead>,
+    named: &[NamedKey],
+    now: Moment,
+) -> Result<KeysRead, Vec<String>> {
+    let files = WatchedFiles::new(material::paths(&settings));
+    let loaded = KeyMaterial::load(&settings, unix_seconds(now));
+    let material::Loaded { material, warnings } =
+        loaded.map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    warnings.iter().for_each(journal::warn);
+    let own = before.filter(|before| before.material.gateway.is_none()).map(|before| &before.gateway);
+    let gateway = match material.gateway.as_ref().or(own) {
+        Some(gateway) => Arc::clone(gateway),
+        None => Arc::new(fresh::gateway().map_err(told)?),
+    };
+    ids_are_free(&gateway, named, unix_seconds(now)).map_err(told)?;
+    let document = document(&material, &gateway, now).map_err(told)?;
+    Ok(KeysRead { settings, files, material, gateway, document })
+}
+
+/// A client may seal to any key that a signed list names for it: an id in it must mean no other key.
+fn ids_are_free(gateway: &GatewayKeys, named: &[NamedKey], now: u64) -> Result<(), KeyFault> {
+    for key in gateway.configs() {
+        let other = |named: &&NamedKey| {
+            named.id == key.id && named.public != key.public.as_bytes() && named.until > now
+        };
+        if let Some(other) = named.iter().find(other) {
+            return Err(KeyFault::IdTaken { id: key.id, hours: (other.until - now).div_ceil(60 * 60) });
+        }
+    }
+    Ok(())
+}
+
+/// The signed list of keys, signed now if it is signed here.
+fn document(
+    material: &KeyMaterial,
+    gateway: &GatewayKeys,
+    now: Moment,
+) -> Result<Option<(Arc<str>, KeyDocument)>, KeyFault> {
+    match &material.document {
+        None => Ok(None),
+        Some(DocumentMaterial::Signed { text, says }) => Ok(Some((Arc::clone(text), says.clone()))),
+        Some(DocumentMaterial::Signer { signer, origin }) => {
+            let seconds = PAYLOAD_DOCUMENT_LIFETIME.as_secs();
+            let (text, says) = material::sign(signer, origin, unix_seconds(now), seconds, &gateway.encode())?;
+            Ok(Some((text.into(), says)))
+        }
+    }
+}
+
+fn unix_seconds(now: Moment) -> u64 {
+    now.unix.0 / 1_000_000
+}
+
+fn told(fault: KeyFault) -> Vec<String> {
+    vec![fault.to_string()]
+}
+
+#[cfg(test)]
+mod tests;
