@@ -159,6 +159,7 @@ pub const PAYLOAD_WHOLE_BYTES: usize = 64 * 1024;
 pub const PAYLOAD_MESSAGE_TIME: Duration = Duration::from_secs(15 * 60);
 /// Seconds that the clocks of two workers may differ by, and a message be remembered beyond its window.
 pub const PAYLOAD_CLOCK_SLACK: u64 = 2;
+
 /// Bytes of plaintext that open a session, and that answer: a ticket in base64url or an identity, and room to spare.
 pub const PAYLOAD_SESSION_BYTES: usize = 4096;
 /// Keys of the proxy that open at once: two of each kind while they rotate, and as many again for who rotates faster.
@@ -369,6 +370,17 @@ pub const PAYLOAD_SESSION_ENTRIES: u32 = 1024;
 pub const PAYLOAD_SESSIONS_MIN: u64 = 4;
 /// Fewest bytes of plaintext that a sealed chunk may be confined to: clients may rely on so many.
 pub const PAYLOAD_CHUNK_BYTES_MIN: usize = 16 * 1024;
+/// How long a ticket key made here seals at least, before another takes over: a session costs a client one round trip,
+/// and a stolen key opens the tickets of two hours. A key seals for as long as a session lasts, if that is longer; so
+/// there are never more than two, and the 2^32 tickets of one are far away.
+pub const PAYLOAD_TICKET_ROTATION: Duration = Duration::from_secs(60 * 60);
+/// How long a list of keys signed here is good: a key that was taken back lives no longer in a client that is kept from
+/// asking again.
+pub const PAYLOAD_DOCUMENT_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// A list of keys signed ahead of time that expires sooner is warned of: somebody has to sign the next.
+pub const KEY_DOCUMENT_EXPIRY_NOTICE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Bytes of a file with a key or a signed list of keys: what they hold is some hundred bytes, a list some KiB.
+pub const PAYLOAD_KEY_FILE_BYTES: usize = 64 * 1024;
 /// Rules for applications: a versioned line for each release of a few hundred apps.
 pub const PAYLOAD_APPLICATIONS: usize = 4096;
 /// Start ids of proxies that share tickets.
@@ -391,6 +403,8 @@ pub const CONFIG_INCLUDE_DEPTH: usize = 8;
 pub const CONFIG_LEVELS: usize = 8;
 
 const _: () = assert!(PAYLOAD_SESSION_ENTRIES as u64 * PAYLOAD_SESSIONS_MIN <= PAYLOAD_REPLAY_ENTRIES);
+const _: () = assert!(PAYLOAD_DOCUMENT_LIFETIME.as_secs() <= PAYLOAD_KEY_DOCUMENT_SECONDS);
+const _: () = assert!(PAYLOAD_KEY_DOCUMENT_BYTES <= PAYLOAD_KEY_FILE_BYTES);
 const _: () = assert!(PAYLOAD_REPLAY_ENTRIES_MIN >= PAYLOAD_SESSIONS_MIN);
 const _: () = assert!(SERVERS <= u16::MAX as usize);
 const _: () = assert!(LISTENERS <= u16::MAX as usize);

@@ -161,7 +161,12 @@ fn unchunked(mut bytes: &[u8]) -> Vec<u8> {
 }
 
 fn keys() -> PayloadKeys {
+    let key = HpkePrivateKey::generate(Kem::X25519, &[7; 32]);
+    let gateway = Arc::new(GatewayKeys::new(vec![(1, key)]).unwrap());
     PayloadKeys {
+        key_list: gateway.encode().into(),
+        gateway,
+        document: None,
         tickets: TicketKeys::new(vec![TicketKey::new(&[9; 32])]).unwrap(),
         starts: vec![START],
         clock: PayloadClock { started: Monotonic(0), unix: NOW, window: 30 },
