@@ -134,6 +134,29 @@ const _: () = assert!(TLS_SMALL_FRAGMENT_BYTES < TLS_FRAGMENT_BYTES);
 const _: () = assert!(TLS_RECORDS_GCM_DUE + TLS_RECORDS_RESERVED < TLS_RECORDS_GCM);
 const _: () = assert!(PROXY_HEADER_BYTES + HEAD_ROOM + TAIL_ROOM <= BUFFER_SMALL_BYTES);
 
+// --- Payload encryption --------------------------------------------------------------------------------------
+
+/// Default messages remembered at once: 100,000 a second for as long as one can be replayed within a window of 30 s.
+/// 73 MB, of which only what is used becomes memory.
+pub const REPLAY_ENTRIES: usize = 6_000_000;
+/// Most messages a configuration may want remembered: 6 GB.
+pub const REPLAY_ENTRIES_MAX: usize = 500_000_000;
+/// Default messages of one session remembered at once: 16 a second over the whole window and back, many times what an app
+/// sends, and 6,000 sessions must conspire to fill the memory.
+pub const REPLAY_SESSION_ENTRIES: u32 = 1024;
+/// Default seconds that a message's time may differ from ours: phones set their clocks over the network.
+pub const REPLAY_WINDOW: u64 = 30;
+/// Most seconds of that: an hour holds any clock that is set at all.
+pub const REPLAY_WINDOW_MAX: u64 = 60 * 60;
+/// Seconds between two clocks of this process, and those by which an entry outlives its window.
+pub const REPLAY_SLACK: u64 = 4;
+/// Seconds after which an entry that has expired is emptied rather than left for the next to replace.
+pub const REPLAY_STALE: u64 = 15 * 60;
+/// Lines of the replay memory in which a message may stand.
+pub const REPLAY_REACH: usize = 16;
+/// Times that a message tries for a slot which others were quicker to take. Each failure is another's success.
+pub const REPLAY_ATTEMPTS: u32 = 64;
+
 // --- Connections ---------------------------------------------------------------------------------------------
 
 /// Default downstream connections at once in the whole process.
