@@ -4,6 +4,7 @@
 //! shims in `tests/fuzz`. Not part of the API.
 
 pub(crate) mod binary_http;
+mod payload_chunks;
 mod plain_chunked;
 mod plain_head;
 mod plain_records;
@@ -11,6 +12,7 @@ mod proxy_header;
 mod tls_records;
 
 pub use binary_http::binary_http;
+pub use payload_chunks::payload_chunks;
 pub use proxy_header::proxy_header;
 pub use tls_records::tls_records;
 

@@ -42,7 +42,7 @@ pub const TLS_HANDSHAKE_BYTES: usize = 72 * 1024;
 pub const TLS_RECEIVE_STEPS: [usize; 3] = [4 * 1024, 17 * 1024, 68 * 1024];
 /// Bytes copied at a time next to a record header: longer copies go through `rep movsb`, which some CPUs do 25 times
 /// slower when source and target lie a few bytes apart within their pages.
-pub const TLS_COPY_BYTES: usize = 1024;
+pub const COPY_BYTES: usize = 1024;
 /// Plaintext sealed for one send: all that a large buffer holds. With 64 KiB the peer was woken four times as often, and
 /// 1 MiB took 1.2 times the CPU.
 pub const TLS_SEND_PLAIN_BYTES: usize = 256 * 1024;
@@ -136,26 +136,53 @@ const _: () = assert!(PROXY_HEADER_BYTES + HEAD_ROOM + TAIL_ROOM <= BUFFER_SMALL
 
 // --- Payload encryption --------------------------------------------------------------------------------------
 
-/// Default messages remembered at once: 100,000 a second for as long as one can be replayed within a window of 30 s.
-/// 73 MB, of which only what is used becomes memory.
-pub const REPLAY_ENTRIES: usize = 6_000_000;
-/// Most messages a configuration may want remembered: 6 GB.
-pub const REPLAY_ENTRIES_MAX: usize = 500_000_000;
-/// Default messages of one session remembered at once: 16 a second over the whole window and back, many times what an app
-/// sends, and 6,000 sessions must conspire to fill the memory.
-pub const REPLAY_SESSION_ENTRIES: u32 = 1024;
-/// Default seconds that a message's time may differ from ours: phones set their clocks over the network.
-pub const REPLAY_WINDOW: u64 = 30;
-/// Most seconds of that: an hour holds any clock that is set at all.
-pub const REPLAY_WINDOW_MAX: u64 = 60 * 60;
-/// Seconds between two clocks of this process, and those by which an entry outlives its window.
-pub const REPLAY_SLACK: u64 = 4;
+/// Default plaintext of one chunk that is taken, and the most a configuration may set: a connection holds a whole chunk
+/// before any of it may be used.
+pub const PAYLOAD_CHUNK_BYTES: usize = 64 * 1024;
+/// Plaintext of one chunk that is made, and the least a configuration may take: what every receiver of chunked OHTTP
+/// bears. Larger ones win nothing: the cipher's own start is lost in 16 KiB.
+pub const PAYLOAD_CHUNK_SENT_BYTES: usize = 16 * 1024;
+/// Chunks of one message: of full size they make 16 GiB, far from what a cipher bears under one key.
+pub const PAYLOAD_CHUNKS: u64 = 1 << 20;
+/// Bytes of a ticket: it stands in every message of its session.
+pub const PAYLOAD_TICKET_BYTES: usize = 512;
+/// Bytes of an application's id: reversed domain names, which are the longest in use, seldom pass half of this.
+pub const PAYLOAD_APP_ID_BYTES: usize = 128;
+/// Bytes of its platform: `ios`, `android` and their like.
+pub const PAYLOAD_APP_PLATFORM_BYTES: usize = 32;
+/// Bytes of its version: three numbers, a pre-release and the start of a commit.
+pub const PAYLOAD_APP_VERSION_BYTES: usize = 64;
+
+/// Plaintext of a message that is opened to its end before its first byte goes to a server. Larger ones stream.
+pub const PAYLOAD_WHOLE_BYTES: usize = 64 * 1024;
+/// Time for a message to come whole, however busily its bytes trickle: 100 MiB over a link of 1 Mbit/s.
+pub const PAYLOAD_MESSAGE_TIME: Duration = Duration::from_secs(15 * 60);
+/// Seconds that the clocks of two workers may differ by, and a message be remembered beyond its window.
+pub const PAYLOAD_CLOCK_SLACK: u64 = 2;
+
 /// Seconds after which an entry that has expired is emptied rather than left for the next to replace.
 pub const REPLAY_STALE: u64 = 15 * 60;
 /// Lines of the replay memory in which a message may stand.
 pub const REPLAY_REACH: usize = 16;
 /// Times that a message tries for a slot which others were quicker to take. Each failure is another's success.
 pub const REPLAY_ATTEMPTS: u32 = 64;
+
+/// Bytes of plaintext that open a session, and that answer: a ticket in base64url or an identity, and room to spare.
+pub const PAYLOAD_SESSION_BYTES: usize = 4096;
+/// Keys of the proxy that open at once: two of each kind while they rotate, and as many again for who rotates faster.
+pub const PAYLOAD_GATEWAY_KEYS: usize = 8;
+/// Bytes of a list of keys that a client takes: ours is below 1 KiB; others offer keys of kinds that are 20 times as
+/// long.
+pub const PAYLOAD_KEY_LIST_BYTES: usize = 16 * 1024;
+/// Bytes of a signed list of keys: the list in base64url twice over, with an origin and room to spare.
+pub const PAYLOAD_KEY_DOCUMENT_BYTES: usize = 32 * 1024;
+/// Longest that a signed list of keys is good for, in seconds: a key that was taken back lives no longer in a client
+/// that is kept from asking again.
+pub const PAYLOAD_KEY_DOCUMENT_SECONDS: u64 = 7 * 24 * 60 * 60;
+
+const _: () = assert!(PAYLOAD_TICKET_BYTES * 4 / 3 + 128 <= PAYLOAD_SESSION_BYTES);
+const _: () = assert!(PAYLOAD_CHUNK_SENT_BYTES <= PAYLOAD_CHUNK_BYTES);
+const _: () = assert!(2 * PAYLOAD_CHUNK_BYTES + HEAD_ROOM + TAIL_ROOM <= BUFFER_LARGE_BYTES);
 
 // --- Connections ---------------------------------------------------------------------------------------------
 
@@ -332,6 +359,47 @@ pub const HEALTH_UNHEALTHY: u32 = 3;
 pub const HEALTH_HEALTHY: u32 = 2;
 /// Most results in a row a health verdict may wait for.
 pub const HEALTH_RESULTS_MAX: u32 = 100;
+/// Default time a payload session lasts: a phone opens some a day, and a stolen session secret is soon worth nothing.
+pub const PAYLOAD_SESSION_LIFETIME: Duration = Duration::from_secs(60 * 60);
+/// Default distance of a sealed message's time from ours: slow links and clocks set by a session's answer stay within.
+pub const PAYLOAD_WINDOW: Duration = Duration::from_secs(30);
+/// Largest such distance: the replay memory holds the messages of twice as long.
+pub const PAYLOAD_WINDOW_MAX: Duration = Duration::from_secs(10 * 60);
+/// Default messages remembered against replays: 100,000 a second for the whole window.
+pub const PAYLOAD_REPLAY_ENTRIES: u64 = 6_000_000;
+/// Fewest messages remembered: enough for one session and its neighbours, and to see in a test how a full memory refuses.
+pub const PAYLOAD_REPLAY_ENTRIES_MIN: u64 = 64;
+/// Most messages remembered: what they take is 3 GiB, all of it once that many have come.
+pub const PAYLOAD_REPLAY_ENTRIES_MAX: u64 = 1 << 28;
+/// Default messages of one session remembered at once: more than an app sends in a minute.
+pub const PAYLOAD_SESSION_ENTRIES: u32 = 1024;
+/// Sessions that at least fit into the replay memory with all their messages, so that one cannot fill it.
+pub const PAYLOAD_SESSIONS_MIN: u64 = 4;
+/// Fewest bytes of plaintext that a sealed chunk may be confined to: clients may rely on so many.
+pub const PAYLOAD_CHUNK_BYTES_MIN: usize = 16 * 1024;
+/// How long a ticket key made here seals at least, before another takes over: a session costs a client one round trip,
+/// and a stolen key opens the tickets of two hours. A key seals for as long as a session lasts, if that is longer; so
+/// there are never more than two, and the 2^32 tickets of one are far away.
+pub const PAYLOAD_TICKET_ROTATION: Duration = Duration::from_secs(60 * 60);
+/// How long a list of keys signed here is good: a key that was taken back lives no longer in a client that is kept from
+/// asking again.
+pub const PAYLOAD_DOCUMENT_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// A list of keys signed ahead of time that expires sooner is warned of: somebody has to sign the next.
+pub const KEY_DOCUMENT_EXPIRY_NOTICE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Bytes of a file with a key or a signed list of keys: what they hold is some hundred bytes, a list some KiB.
+pub const PAYLOAD_KEY_FILE_BYTES: usize = 64 * 1024;
+/// Rules for applications: a versioned line for each release of a few hundred apps.
+pub const PAYLOAD_APPLICATIONS: usize = 4096;
+/// Start ids of proxies that share tickets.
+pub const PAYLOAD_START_IDS: usize = 64;
+/// Default time for an answer of the policy service: a request waits for it.
+pub const POLICY_TIMEOUT: Duration = Duration::from_millis(500);
+/// Default time for which an answer of the policy service is good.
+pub const POLICY_CACHE_TIME: Duration = Duration::from_secs(5 * 60);
+/// Default answers of the policy service kept.
+pub const POLICY_CACHE_ENTRIES: usize = 1000;
+/// Most answers of the policy service a configuration may keep: some MiB.
+pub const POLICY_CACHE_ENTRIES_MAX: usize = 100_000;
 /// Bytes of one configuration file.
 pub const CONFIG_FILE_BYTES: u64 = 16 * 1024 * 1024;
 /// Files of one configuration.
@@ -341,6 +409,10 @@ pub const CONFIG_INCLUDE_DEPTH: usize = 8;
 /// Levels in the name of an environment variable: the deepest setting has five.
 pub const CONFIG_LEVELS: usize = 8;
 
+const _: () = assert!(PAYLOAD_SESSION_ENTRIES as u64 * PAYLOAD_SESSIONS_MIN <= PAYLOAD_REPLAY_ENTRIES);
+const _: () = assert!(PAYLOAD_DOCUMENT_LIFETIME.as_secs() <= PAYLOAD_KEY_DOCUMENT_SECONDS);
+const _: () = assert!(PAYLOAD_KEY_DOCUMENT_BYTES <= PAYLOAD_KEY_FILE_BYTES);
+const _: () = assert!(PAYLOAD_REPLAY_ENTRIES_MIN >= PAYLOAD_SESSIONS_MIN);
 const _: () = assert!(SERVERS <= u16::MAX as usize);
 const _: () = assert!(LISTENERS <= u16::MAX as usize);
 const _: () = assert!(ROUTES <= u16::MAX as usize);

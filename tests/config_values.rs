@@ -7,10 +7,12 @@ use std::time::Duration;
 use ringwall::config;
 use ringwall::control::settings::{AccessLog, LogFormat, Settings};
 use ringwall::limits;
+use ringwall::net::payload::settings::{DocumentSettings, DocumentSource, PayloadKeySettings};
 use ringwall::net::tls::settings::{CertificateFiles, ClientAuth, ListenerTls, UpstreamTls};
 use ringwall::policy::access_rule::{AccessRule, ClientCertificateRule, TokenRule};
 use ringwall::policy::field_template::{FieldTemplate, Name, Piece};
 use ringwall::policy::path_rules::{HostPattern, PathPattern};
+use ringwall::policy::payload_rules::{Application, ApplicationVerdict, Encryption, PayloadMode};
 use ringwall::policy::route_table::{Endpoints, FixedAnswer, RouteKind, RouteTarget, UpstreamHost};
 use ringwall::policy::ruleset::{Balance, HashKey, HealthCheck, ListenerId, PoolLimits, Server, UpstreamId};
 
@@ -40,6 +42,7 @@ header_count = 3
 body_bytes = "4MiB"
 connections = 5
 connections_per_address = 3
+payload_chunk = "16KiB"
 [log]
 access = "/var/log/access"
 format = "text"
@@ -119,6 +122,7 @@ fn the_process_is_set_up_as_it_says() {
     let limits = ruleset.limits;
     assert_eq!((limits.request_line, limits.header_bytes, limits.header_count), (1024, 2048, 3));
     assert_eq!((limits.body_bytes, limits.connections, limits.connections_per_address), (4 << 20, 5, 3));
+    assert_eq!(limits.payload_chunk, 16 * 1024);
     assert_eq!(ruleset.forwarding.trusted, [network("10.0.0.0/8"), network("::1/128")]);
 }
 
@@ -346,4 +350,143 @@ fn a_log_file_is_found_beside_the_file_that_names_it() {
     assert_eq!(log("/access.log", "etc/ringwall.toml"), AccessLog::File(Path::new("/access.log").into()));
     assert_eq!(log("logs/stdout", "ringwall.toml"), AccessLog::File(Path::new("logs/stdout").into()));
     assert_eq!(log("off", "ringwall.toml"), AccessLog::Off);
+}
+
+const SEALED: &str = r#"
+[[listener]]
+name = "public"
+address = "127.0.0.1:8443"
+[upstream.a]
+servers = "http://a"
+[payload]
+keys = ["2.key", "/1.key"]
+ticket_keys = "t.key"
+signing_key = "s.key"
+origin = "https://api.example.com:8443"
+session_lifetime = "2h"
+window = "45s"
+replay_entries = 1000
+session_entries = 250
+relays = "192.0.2.0/24"
+start_ids = ["00112233445566778899AABBCCDDEEFF", "ffffffffffffffffffffffffffffffff"]
+[[payload.application]]
+id = "shop"
+platform = "ios"
+version = "2.*"
+encryption = "optional"
+[[payload.application]]
+id = "shop"
+encryption = "disabled"
+[payload.policy]
+url = "https://policy.test/a"
+username = "ringwall"
+password_file = "p.secret"
+timeout = "1s"
+cache = { time = "2s", entries = 3 }
+[[route]]
+path = "/1"
+upstream = "a"
+access = "upstream"
+payload = "require"
+[[route]]
+path = "/2"
+upstream = "a"
+access = "upstream"
+payload = "off"
+[[route]]
+path = "/3"
+upstream = "a"
+access = "upstream"
+[[route]]
+path = "/4"
+kind = "transparent"
+upstream = "a"
+access = "upstream"
+[[route]]
+path = "/5"
+kind = "transparent"
+upstream = "a"
+access = "upstream"
+payload = "accept"
+"#;
+
+#[test]
+fn payload_encryption_has_keys_and_bounds() {
+    let loaded =
+        config::parse(SEALED, "etc/ringwall.toml", std::iter::empty()).expect("a good configuration");
+    let settings = loaded.settings;
+    let payload = settings.payload.expect("payload encryption");
+    let files: Vec<_> = loaded.files.iter().map(|file| file.path.to_str().expect("UTF-8")).collect();
+    assert_eq!(files, ["etc/p.secret", "etc/2.key", "/1.key", "etc/t.key", "etc/s.key"]);
+    assert_eq!(payload.replay_entries, 1000);
+    assert_eq!(
+        payload.keys,
+        PayloadKeySettings {
+            keys: vec!["etc/2.key".into(), "/1.key".into()],
+            ticket_keys: vec!["etc/t.key".into()],
+            document: Some(DocumentSettings {
+                origin: "https://api.example.com:8443".to_owned(),
+                source: DocumentSource::SigningKey("etc/s.key".into()),
+            }),
+            start_ids: vec![0x0011_2233_4455_6677_8899_aabb_ccdd_eeff_u128.to_be_bytes(), [0xff; 16]],
+        }
+    );
+    let rules = settings.ruleset.payload.expect("payload encryption");
+    assert_eq!(
+        (rules.session_lifetime.as_secs(), rules.window.as_secs(), rules.session_entries),
+        (7200, 45, 250)
+    );
+    assert_eq!(rules.relays, [network("192.0.2.0/24")]);
+    let modes: Vec<_> = settings.ruleset.routes.routes().iter().map(|route| route.payload).collect();
+    let (off, accept) = (PayloadMode::Off, PayloadMode::Accept);
+    assert_eq!(modes, [PayloadMode::Require, off, accept, off, accept]);
+}
+
+#[test]
+fn payload_encryption_has_a_policy_for_applications() {
+    let settings =
+        config::parse(SEALED, "etc/ringwall.toml", std::iter::empty()).expect("a good configuration");
+    let rules = settings.settings.ruleset.payload.expect("payload encryption");
+    let check = |id, platform, version, expected| {
+        assert_eq!(rules.judge_application(Some(Application { id, platform, version })), expected);
+    };
+    check("shop", "ios", "2.1", ApplicationVerdict::Says(Encryption::Optional));
+    check("shop", "ios", "3.1", ApplicationVerdict::Says(Encryption::Disabled));
+    check("shop", "android", "2.1", ApplicationVerdict::Says(Encryption::Disabled));
+    check("bank", "ios", "2.1", ApplicationVerdict::Ask);
+    let service = rules.service.as_ref().expect("a service");
+    assert_eq!((service.server.place().as_str(), service.path.as_str()), ("policy.test:443", "/a"));
+    let credentials = service.credentials.as_ref().expect("credentials");
+    assert_eq!(
+        (credentials.username.as_str(), &credentials.password_file),
+        ("ringwall", &PathBuf::from("etc/p.secret"))
+    );
+    assert_eq!((service.timeout.as_secs(), service.cache_time.as_secs(), service.cache_entries), (1, 2, 3));
+}
+
+#[test]
+fn payload_encryption_has_defaults_and_is_off_without_its_table() {
+    let before = SEALED.find("[payload]").expect("the table");
+    let text = format!(
+        "{}[payload]\n[[route]]\npath = '/'\nupstream = 'a'\naccess = 'upstream'\n",
+        &SEALED[..before]
+    );
+    let settings =
+        config::parse(&text, "test.toml", std::iter::empty()).expect("a good configuration").settings;
+    let payload = settings.payload.expect("payload encryption");
+    assert_eq!((payload.keys, payload.replay_entries), (PayloadKeySettings::default(), 6_000_000));
+    let rules = settings.ruleset.payload.expect("payload encryption");
+    assert_eq!(
+        (rules.session_lifetime.as_secs(), rules.window.as_secs(), rules.session_entries),
+        (3600, 30, 1024)
+    );
+    assert!(!rules.has_policy() && rules.relays.is_empty());
+    // The share of a session in a small memory, when nothing else is said.
+    let text = text.replace("[payload]", "[payload]\nreplay_entries = 400");
+    let rules = config::parse(&text, "test.toml", std::iter::empty()).expect("a good configuration");
+    assert_eq!(rules.settings.ruleset.payload.expect("payload encryption").session_entries, 100);
+    let text = text.replace("[payload]\nreplay_entries = 400\n", "");
+    let settings =
+        config::parse(&text, "test.toml", std::iter::empty()).expect("a good configuration").settings;
+    assert!(settings.payload.is_none() && settings.ruleset.payload.is_none());
 }

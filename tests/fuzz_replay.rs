@@ -58,6 +58,11 @@ fn tls_records() {
     replay("tls_records", fuzzing::tls_records);
 }
 
+#[test]
+fn payload_chunks() {
+    replay("payload_chunks", fuzzing::payload_chunks);
+}
+
 #[expect(clippy::disallowed_methods, reason = "how long to replay is the caller's choice")]
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name)

@@ -1,7 +1,7 @@
 //! From TOML files and environment variables to plain, checked settings.
 //!
 //! The way: files become trees of values that know where they were written (`document`, `include`), variables are
-//! laid over them (`environment`), readers turn the tree into settings (`process`, `upstreams`, `routes`), and a
+//! laid over them (`environment`), readers turn the tree into settings (`process`, `upstreams`, `payload`, `routes`), and a
 //! review warns of what is allowed but doubtful. Every fault is reported with its place, all of them in one go.
 //! Nothing here starts anything; `example.toml` shows every setting with its default.
 
@@ -13,6 +13,7 @@ mod http_text;
 mod include;
 mod listeners;
 mod node;
+mod payload;
 mod process;
 mod reader;
 mod report;
@@ -118,10 +119,12 @@ fn settings(tree: &Table, start: &Place, report: &Report) -> Option<Settings> {
         ticket_keys: tls::ticket_keys(&root),
     };
     let client_auth = |tls: &Option<ListenerTls>| tls.as_ref().map_or(ClientAuth::Off, |tls| tls.client_auth);
+    let payload = payload::payload(&root);
     let names = Names {
         listeners: listeners.iter().map(|(listener, _)| listener.name.as_str()).collect(),
         client_auth: tls.listeners.iter().map(client_auth).collect(),
         upstreams: upstreams.iter().map(|(upstream, _)| upstream.name.as_str()).collect(),
+        payload: root.get("payload").is_some(),
     };
     let routes = routes::routes(&root, &names);
     review::open_routes(&routes);
@@ -137,7 +140,16 @@ fn settings(tree: &Table, start: &Place, report: &Report) -> Option<Settings> {
     }
     review::shadowed_routes(&table, &sections);
     let upstreams = upstreams.into_iter().map(|(upstream, _)| upstream).collect();
-    let ruleset =
-        Ruleset { generation: 0, listeners, upstreams, routes: table, timeouts, limits, forwarding };
-    Some(Settings { ruleset, workers, admin, log, tls })
+    let (rules, payload) = payload.unzip();
+    let ruleset = Ruleset {
+        generation: 0,
+        listeners,
+        upstreams,
+        routes: table,
+        timeouts,
+        limits,
+        forwarding,
+        payload: rules,
+    };
+    Some(Settings { ruleset, workers, admin, log, tls, payload })
 }

@@ -90,6 +90,11 @@ pub(super) fn limits(root: &Section<'_>) -> Limits {
         body_bytes: section.size("body_bytes", 0..=limits::BODY_BYTES_MAX, unsaid.body_bytes),
         connections,
         connections_per_address: count("connections_per_address", limits::CONNECTIONS_MAX, connections),
+        payload_chunk: section.size(
+            "payload_chunk",
+            limits::PAYLOAD_CHUNK_BYTES_MIN as u64..=limits::PAYLOAD_CHUNK_BYTES as u64,
+            unsaid.payload_chunk as u64,
+        ) as usize,
     }
 }
 

@@ -76,14 +76,23 @@ impl<'t> Section<'t> {
             self.error(key, none);
             return Vec::new();
         };
-        let Cow::Borrowed(Node { value: Value::List(list), .. }) = field.node else {
-            field.refuse(&format!("a list of tables, each begun by [[{key}]]"));
-            return Vec::new();
-        };
-        if list.elements.is_empty() {
+        if let Value::List(list) = field.value()
+            && list.elements.is_empty()
+        {
             field.object(none);
         }
-        let section = |(i, node)| field.element(i, node).section(format!("[[{key}]]"), known);
+        self.sections(key, known)
+    }
+
+    /// The tables of the list under `key`, written `[[key]]`; none where there is no list.
+    pub(super) fn sections(&self, key: &str, known: &'static [&'static str]) -> Vec<Self> {
+        let Some(field) = self.get(key) else { return Vec::new() };
+        let title = format!("[{}]", self.subtitle(key));
+        let Cow::Borrowed(Node { value: Value::List(list), .. }) = field.node else {
+            field.refuse(&format!("a list of tables, each begun by {title}"));
+            return Vec::new();
+        };
+        let section = |(i, node)| field.element(i, node).section(title.clone(), known);
         list.elements.iter().enumerate().filter_map(section).collect()
     }
 

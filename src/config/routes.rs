@@ -13,6 +13,7 @@ use crate::limits;
 use crate::net::tls::settings::ClientAuth;
 use crate::policy::access_rule::{AccessRule, ClientCertificateRule, TokenRule};
 use crate::policy::path_rules::{HostPattern, PathPattern};
+use crate::policy::payload_rules::PayloadMode;
 use crate::policy::route_table::{Endpoints, FixedAnswer, Route, RouteKind, RouteTarget, UpstreamHost};
 use crate::policy::ruleset::{ListenerId, UpstreamId};
 
@@ -22,6 +23,8 @@ pub(super) struct Names<'n> {
     /// Whether they ask clients for a certificate.
     pub(super) client_auth: Vec<ClientAuth>,
     pub(super) upstreams: Vec<&'n str>,
+    /// Whether there is payload encryption.
+    pub(super) payload: bool,
 }
 
 /// Settings of a request that goes to a server: on an answer they would silently do nothing.
@@ -34,6 +37,9 @@ const KINDS: &[(&str, RouteKind)] = &[
     ("token-server", RouteKind::TokenServer),
     ("transparent", RouteKind::Transparent),
 ];
+
+const PAYLOAD_MODES: &[(&str, PayloadMode)] =
+    &[("off", PayloadMode::Off), ("accept", PayloadMode::Accept), ("require", PayloadMode::Require)];
 
 /// The sound routes in file order with their tables; the report tells of the others.
 pub(super) fn routes<'t>(root: &Section<'t>, names: &Names<'_>) -> Vec<(Route, Section<'t>)> {
@@ -55,6 +61,7 @@ fn route(section: &Section<'_>, names: &Names<'_>) -> Option<Route> {
     let timeouts = section.section("timeouts", schema::ROUTE_TIMEOUTS);
     let timeout = |key| timeouts.get(key).and_then(|field| field.duration(timeout_range()));
     let sizes = section.section("limits", schema::ROUTE_LIMITS);
+    let kind = section.get("kind").and_then(|field| field.choice(KINDS)).unwrap_or(RouteKind::Resource);
     let mut route = Route {
         name: String::new(),
         listeners: some_of(section, "listener", "all listeners", |field| listener(field, names)),
@@ -65,11 +72,12 @@ fn route(section: &Section<'_>, names: &Names<'_>) -> Option<Route> {
             field.parsed("a method such as \"GET\" or a list of them", parse_method)
         }),
         clients: some_of(section, "clients", "any client", network),
-        kind: section.get("kind").and_then(|field| field.choice(KINDS)).unwrap_or(RouteKind::Resource),
+        kind,
         strip_prefix: strip_prefix(section, path.as_ref()),
         rewrite: section
             .get("rewrite")
             .and_then(|field| field.parsed("a target such as \"/v2{path}\"", parse_rewrite)),
+        payload: payload(section, kind, names),
         upstream_host: upstream_host(section),
         set_headers: headers(section, "set_headers", parse_request_field, parse_field_template),
         response_headers: headers(section, "response_headers", parse_response_field, parse_field_value),
@@ -272,6 +280,19 @@ fn may_begin(pattern: &PathPattern, prefix: &str) -> bool {
         Some(segment) => segment == "*" || segment == wanted,
         None => pattern.is_tail(),
     })
+}
+
+/// What a route says of payload encryption. One that passes everything through has nothing to do with it unless it says so.
+fn payload(section: &Section<'_>, kind: RouteKind, names: &Names<'_>) -> PayloadMode {
+    let unsaid = if kind == RouteKind::Transparent { PayloadMode::Off } else { PayloadMode::default() };
+    let Some(field) = section.get("payload") else { return unsaid };
+    let mode = field.choice(PAYLOAD_MODES).unwrap_or(unsaid);
+    if mode == PayloadMode::Require && !names.payload {
+        field.fault(
+            "nobody could seal a request for it: there is no payload encryption without a table [payload]",
+        );
+    }
+    mode
 }
 
 fn upstream_host(section: &Section<'_>) -> UpstreamHost {

@@ -9,6 +9,7 @@ pub(super) const ROOT: &[&str] = &[
     "limits",
     "listener",
     "log",
+    "payload",
     "route",
     "timeouts",
     "tls",
@@ -23,10 +24,35 @@ pub(super) const CERTIFICATE: &[&str] = &["certificate", "key"];
 pub(super) const TLS: &[&str] = &["ticket_keys"];
 pub(super) const ADMIN: &[&str] = &["address"];
 pub(super) const TIMEOUTS: &[&str] = &["body", "connect", "drain", "handshake", "header", "idle", "response"];
-pub(super) const LIMITS: &[&str] =
-    &["body_bytes", "connections", "connections_per_address", "header_bytes", "header_count", "request_line"];
+pub(super) const LIMITS: &[&str] = &[
+    "body_bytes",
+    "connections",
+    "connections_per_address",
+    "header_bytes",
+    "header_count",
+    "payload_chunk",
+    "request_line",
+];
 pub(super) const LOG: &[&str] = &["access", "format"];
 pub(super) const FORWARDING: &[&str] = &["trusted"];
+pub(super) const PAYLOAD: &[&str] = &[
+    "application",
+    "key_document",
+    "keys",
+    "origin",
+    "policy",
+    "relays",
+    "replay_entries",
+    "session_entries",
+    "session_lifetime",
+    "signing_key",
+    "start_ids",
+    "ticket_keys",
+    "window",
+];
+pub(super) const PAYLOAD_APPLICATION: &[&str] = &["encryption", "id", "platform", "version"];
+pub(super) const PAYLOAD_POLICY: &[&str] = &["cache", "password_file", "timeout", "url", "username"];
+pub(super) const PAYLOAD_POLICY_CACHE: &[&str] = &["entries", "time"];
 pub(super) const UPSTREAM: &[&str] = &["balance", "health", "pool", "servers", "tls"];
 pub(super) const UPSTREAM_TLS: &[&str] =
     &["ca", "certificate", "dangerous_accept_any_certificate", "key", "server_name"];
@@ -45,6 +71,7 @@ pub(super) const ROUTE: &[&str] = &[
     "listener",
     "methods",
     "path",
+    "payload",
     "response_headers",
     "rewrite",
     "set_headers",
@@ -73,6 +100,10 @@ pub const TABLES: &[(&str, &[&str])] = &[
     ("limits", LIMITS),
     ("log", LOG),
     ("forwarding", FORWARDING),
+    ("payload", PAYLOAD),
+    ("payload.application", PAYLOAD_APPLICATION),
+    ("payload.policy", PAYLOAD_POLICY),
+    ("payload.policy.cache", PAYLOAD_POLICY_CACHE),
     ("upstream", UPSTREAM),
     ("upstream.servers", SERVER),
     ("upstream.health", HEALTH),

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::settings::{AccessLog, LogFormat, LogSettings, Settings, WorkerSettings};
 use super::status::{ReloadStatus, ServerStatus, Status, UpstreamStatus, WorkerStatus};
+use crate::limits;
 use crate::net::tls::TlsSettings;
+use crate::policy::payload_rules::{ApplicationRules, PayloadRules};
 use crate::policy::route_table::RouteTable;
 use crate::policy::ruleset::{
     Forwarding, HealthCheck, Limits, Listener, Ruleset, Server, Timeouts, Upstream,
@@ -22,6 +24,7 @@ pub(crate) fn settings() -> Settings {
         admin: None,
         log: LogSettings { access: AccessLog::Off, format: LogFormat::Json },
         tls: TlsSettings::default(),
+        payload: None,
     }
 }
 
@@ -35,6 +38,19 @@ pub(crate) fn ruleset() -> Ruleset {
         timeouts: Timeouts::default(),
         limits: Limits::default(),
         forwarding: Forwarding::default(),
+        payload: None,
+    }
+}
+
+/// Payload encryption with all defaults, and no policy.
+pub(crate) fn payload_rules() -> PayloadRules {
+    PayloadRules {
+        session_lifetime: limits::PAYLOAD_SESSION_LIFETIME,
+        window: limits::PAYLOAD_WINDOW,
+        session_entries: limits::PAYLOAD_SESSION_ENTRIES,
+        relays: Vec::new(),
+        applications: ApplicationRules::default(),
+        service: None,
     }
 }
 

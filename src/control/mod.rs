@@ -13,6 +13,7 @@ pub mod health_prober;
 pub mod identity_files;
 pub mod journal;
 pub mod metrics_text;
+pub mod payload_keyring;
 pub mod process;
 pub mod published;
 pub mod reload;
@@ -21,6 +22,7 @@ pub mod settings;
 pub mod status;
 pub mod supervisor;
 pub mod upstream_watch;
+pub mod watched_files;
 
 #[cfg(test)]
 pub(crate) mod fixture;

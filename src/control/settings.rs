@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::net::payload::settings::PayloadKeySettings;
 use crate::net::tls::TlsSettings;
 use crate::policy::ruleset::Ruleset;
 
@@ -20,6 +21,17 @@ pub struct Settings {
     pub log: LogSettings,
     /// Certificates and keys.
     pub tls: TlsSettings,
+    /// Keys and memory of payload encryption; there exactly when the ruleset has it.
+    pub payload: Option<PayloadSettings>,
+}
+
+/// What payload encryption takes beside its rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PayloadSettings {
+    /// Where its keys come from.
+    pub keys: PayloadKeySettings,
+    /// Messages remembered against replays at once. Settled at the start of the process.
+    pub replay_entries: u64,
 }
 
 /// How many workers and where.

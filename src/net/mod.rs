@@ -11,6 +11,7 @@ pub mod doorbell;
 pub mod entropy;
 pub mod listener;
 pub mod operation;
+pub mod payload;
 pub mod proxy_preface;
 pub mod recurring;
 pub mod resolver;

@@ -199,7 +199,9 @@ mod tests {
     fn text_without_names_is_the_same_for_everybody() {
         let somebody = certificate("CN=a", &[]);
         for (template, value) in [("", ""), ("a b", "a b"), ("{{sub}}", "{sub}"), ("}}{{", "}{")] {
-            assert_eq!(FieldTemplate::parse(template), Ok(FieldTemplate::Fixed(value.to_owned())));
+            let parsed = FieldTemplate::parse(template).unwrap();
+            assert_eq!(parsed, FieldTemplate::Fixed(value.to_owned()));
+            assert!(!parsed.needs_certificate(), "{template:?}");
             check(template, None, Some(value));
             check(template, Some(&somebody), Some(value));
         }
@@ -216,6 +218,7 @@ mod tests {
             ("h={client_certificate.sha256};s=\"{client_certificate.subject}\"", "h=9f86;s=\"CN=a,O=b\""),
             ("{client_certificate.sha256}{client_certificate.sha256}", "9f869f86"),
         ] {
+            assert!(FieldTemplate::parse(template).unwrap().needs_certificate(), "{template:?}");
             check(template, Some(&somebody), Some(value));
             check(template, None, None);
         }

@@ -8,6 +8,8 @@ pub mod exchange;
 pub mod field_template;
 pub mod forwarding;
 pub mod path_rules;
+pub mod payload_keys;
+pub mod payload_rules;
 pub mod refusal;
 pub mod route_table;
 pub mod ruleset;

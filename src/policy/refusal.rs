@@ -4,6 +4,7 @@
 //! stable, and says nothing that the peer does not know already.
 
 use super::path_rules::PathFault;
+use super::payload_rules::PayloadDenial;
 use crate::protocol::http1::{HeadWriter, Rejection, reason_phrase};
 
 /// Why the proxy answers by itself, or cuts a response.
@@ -75,6 +76,26 @@ pub enum Refusal {
     TunnelBroken,
     /// The drain deadline passed.
     Drained,
+    /// A sealed message, or what opens a session, that is malformed or does not open.
+    PayloadMalformed,
+    /// A ticket that is unknown or expired.
+    PayloadSessionUnknown,
+    /// More plaintext in a chunk, or a larger message, than is taken.
+    PayloadTooLarge,
+    /// The route, or the application, takes sealed requests alone.
+    PayloadRequired,
+    /// The media type of the payload endpoints is another.
+    PayloadMediaType,
+    /// The message's time lies outside the window.
+    PayloadDate,
+    /// The message was seen before.
+    PayloadReplayed,
+    /// One session sends more messages than its share of the replay memory.
+    PayloadSessionRate,
+    /// The replay memory is full.
+    PayloadBusy,
+    /// The policy asks for an application identity and there is none, or this version is disabled.
+    PayloadAppRefused,
 }
 
 impl Refusal {
@@ -86,15 +107,27 @@ impl Refusal {
                 Rejection::HeadTooLarge | Rejection::TooManyFields | Rejection::TrailersTooLarge,
             )
             | Self::RewriteTooLong => 431,
-            Self::Malformed(_) | Self::Path(_) | Self::BodyIncomplete | Self::PlainHttp => 400,
-            Self::CertificateRequired | Self::CertificateNotListed => 403,
+            Self::Malformed(_)
+            | Self::Path(_)
+            | Self::BodyIncomplete
+            | Self::PlainHttp
+            | Self::PayloadMalformed
+            | Self::PayloadDate => 400,
+            Self::CertificateRequired
+            | Self::CertificateNotListed
+            | Self::PayloadRequired
+            | Self::PayloadAppRefused => 403,
             Self::NoRoute => 404,
             Self::Misdirected => 421,
             Self::MethodNotAllowed | Self::TraceRefused => 405,
+            Self::PayloadReplayed => 409,
+            Self::PayloadMediaType => 415,
+            Self::PayloadSessionUnknown => 422,
+            Self::PayloadSessionRate => 429,
             Self::ConnectUnsupported => 501,
             Self::HeadTimeout | Self::BodyTimeout => 408,
-            Self::BodyTooLarge => 413,
-            Self::NoServer | Self::Exhausted | Self::Drained => 503,
+            Self::BodyTooLarge | Self::PayloadTooLarge => 413,
+            Self::NoServer | Self::Exhausted | Self::Drained | Self::PayloadBusy => 503,
             Self::ConnectTimeout | Self::ResponseTimeout | Self::ResponseStalled | Self::TunnelIdle => 504,
             Self::NameUnresolved
             | Self::ConnectRefused
@@ -145,6 +178,16 @@ impl Refusal {
             Self::TunnelIdle => "tunnel-idle",
             Self::TunnelBroken => "tunnel-broken",
             Self::Drained => "drained",
+            Self::PayloadMalformed => "payload-malformed",
+            Self::PayloadSessionUnknown => "payload-session-unknown",
+            Self::PayloadTooLarge => "payload-too-large",
+            Self::PayloadRequired => "payload-required",
+            Self::PayloadMediaType => "media-type",
+            Self::PayloadDate => "payload-date",
+            Self::PayloadReplayed => "payload-replayed",
+            Self::PayloadSessionRate => "payload-session-rate",
+            Self::PayloadBusy => "payload-busy",
+            Self::PayloadAppRefused => "payload-app-refused",
         }
     }
 
@@ -165,8 +208,19 @@ impl Refusal {
             | Self::RewriteTooLong
             | Self::ConnectUnsupported
             | Self::ClientGone
-            | Self::ClientStalled => "http_request_error",
-            Self::CertificateRequired | Self::CertificateNotListed => "http_request_denied",
+            | Self::ClientStalled
+            | Self::PayloadMalformed
+            | Self::PayloadSessionUnknown
+            | Self::PayloadTooLarge
+            | Self::PayloadMediaType
+            | Self::PayloadDate => "http_request_error",
+            Self::CertificateRequired
+            | Self::CertificateNotListed
+            | Self::PayloadRequired
+            | Self::PayloadReplayed
+            | Self::PayloadSessionRate
+            | Self::PayloadAppRefused => "http_request_denied",
+            Self::PayloadBusy => "proxy_internal_error",
             Self::NoServer => "destination_unavailable",
             Self::NameUnresolved => "dns_error",
             Self::ConnectRefused => "connection_refused",
@@ -182,6 +236,27 @@ impl Refusal {
             Self::TunnelBroken => "connection_terminated",
             Self::Drained => "proxy_internal_error",
         }
+    }
+
+    /// The type of the problem document (RFC 9457 section 3.1.1), where it has one of its own.
+    pub fn problem_type(self) -> &'static str {
+        match self {
+            Self::PayloadMalformed => "urn:ringwall:payload-malformed",
+            Self::PayloadSessionUnknown => "urn:ringwall:payload-session-unknown",
+            Self::PayloadTooLarge => "urn:ringwall:payload-too-large",
+            Self::PayloadRequired => "urn:ringwall:payload-required",
+            Self::PayloadDate => "urn:ringwall:payload-date",
+            Self::PayloadReplayed => "urn:ringwall:payload-replayed",
+            Self::PayloadSessionRate => "urn:ringwall:payload-session-rate",
+            Self::PayloadBusy => "urn:ringwall:payload-busy",
+            Self::PayloadAppRefused => "urn:ringwall:payload-app-refused",
+            _ => "about:blank",
+        }
+    }
+
+    /// Seconds after which the same request may find another answer, where that can be said.
+    fn retry_after(self) -> Option<u64> {
+        (self == Self::PayloadBusy).then_some(1)
     }
 
     /// True when the bytes that follow on the connection cannot be trusted to be the next request.
@@ -207,6 +282,17 @@ pub struct AnswerFrame<'a> {
     pub connection: Option<&'static [u8]>,
     /// True for HEAD: the body is announced and not sent.
     pub head_only: bool,
+    /// Now, in seconds since 1970, for a client whose clock is wrong.
+    pub time: Option<u64>,
+}
+
+impl From<PayloadDenial> for Refusal {
+    fn from(denial: PayloadDenial) -> Self {
+        match denial {
+            PayloadDenial::Application => Self::PayloadAppRefused,
+            PayloadDenial::Plaintext => Self::PayloadRequired,
+        }
+    }
 }
 
 /// Appends a whole answer to `out`: head and `application/problem+json` body (RFC 9457).
@@ -214,19 +300,32 @@ pub fn write_refusal(refusal: Refusal, allow: Option<&str>, frame: AnswerFrame<'
     let status = refusal.status();
     let title = reason_phrase(status);
     let mut number = itoa::Buffer::new();
-    let parts: [&[u8]; 7] = [
-        br#"{"type":"about:blank","title":""#,
+    let mut seconds = itoa::Buffer::new();
+    let time = frame.time.filter(|_| refusal == Refusal::PayloadDate);
+    let time: [&[u8]; 2] = match time {
+        Some(time) => [br#"","time":"#, seconds.format(time).as_bytes()],
+        None => [b"\"", b""],
+    };
+    let parts: [&[u8]; 11] = [
+        br#"{"type":""#,
+        refusal.problem_type().as_bytes(),
+        br#"","title":""#,
         title.as_bytes(),
         br#"","status":"#,
         number.format(status).as_bytes(),
         br#","reason":""#,
         refusal.reason().as_bytes(),
-        b"\"}\n",
+        time[0],
+        time[1],
+        b"}\n",
     ];
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let mut writer = begin(status, frame, out);
     if let Some(allow) = allow {
         writer.field(b"allow", allow.as_bytes());
+    }
+    if let Some(seconds) = refusal.retry_after() {
+        writer.field_number(b"retry-after", seconds);
     }
     writer.field(b"content-type", b"application/problem+json");
     writer.field(b"cache-control", b"no-store");

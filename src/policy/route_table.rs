@@ -22,6 +22,7 @@ use super::field_template::FieldTemplate;
 use super::path_rules::{
     HostPattern, PathFault, PathPattern, READINGS, normalise, normalise_lenient, reading,
 };
+use super::payload_rules::PayloadMode;
 use super::ruleset::{ListenerId, UpstreamId};
 
 /// The routes in file order, compiled for matching.
@@ -87,6 +88,8 @@ pub struct Route {
     pub strip_prefix: Option<String>,
     /// The new target; `{path}` and `{query}` stand for what strip_prefix left.
     pub rewrite: Option<String>,
+    /// Whether it takes sealed and plain requests; of no account without payload encryption.
+    pub payload: PayloadMode,
     /// What `Host` the upstream sees.
     pub upstream_host: UpstreamHost,
     /// Fields set on the forwarded request, where the client has what they say; inbound fields of the same folded name
@@ -280,6 +283,7 @@ impl Route {
             access,
             strip_prefix: None,
             rewrite: None,
+            payload: PayloadMode::default(),
             upstream_host: UpstreamHost::Preserve,
             set_headers: Vec::new(),
             response_headers: Vec::new(),

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::payload_rules::PayloadRules;
 use super::route_table::RouteTable;
 use crate::limits;
 
@@ -43,6 +44,8 @@ pub struct Ruleset {
     pub limits: Limits,
     /// Whose forwarding fields are believed.
     pub forwarding: Forwarding,
+    /// Payload encryption; absent: there is none.
+    pub payload: Option<Arc<PayloadRules>>,
 }
 
 /// One place where requests arrive.
@@ -123,6 +126,8 @@ pub struct Limits {
     pub connections: usize,
     /// Downstream connections at once from one address in the whole process.
     pub connections_per_address: usize,
+    /// Bytes of plaintext that one chunk of a client's sealed message may hold; beyond it 413.
+    pub payload_chunk: usize,
 }
 
 /// What holds where the configuration says nothing.
@@ -135,6 +140,7 @@ impl Default for Limits {
             body_bytes: limits::BODY_BYTES,
             connections: limits::CONNECTIONS,
             connections_per_address: limits::CONNECTIONS,
+            payload_chunk: limits::PAYLOAD_CHUNK_BYTES,
         }
     }
 }
@@ -289,5 +295,33 @@ impl Deref for Rules {
     #[inline]
     fn deref(&self) -> &Ruleset {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_servers_of_an_upstream_have_one_place() {
+        let at = |port| Server::new("a.test", port);
+        let over_tls = |port, authority: &str| Server { tls: true, authority: authority.into(), ..at(port) };
+        let socket = Server { socket: Some("/run/a.sock".into()), ..at(80) };
+        for (server, place) in [
+            (at(80), "a.test"),
+            (at(8080), "a.test:8080"),
+            (at(443), "a.test:443"),
+            (over_tls(443, "a.test"), "a.test:443"),
+            (over_tls(8443, "a.test:8443"), "a.test:8443"),
+            (socket, "unix:/run/a.sock"),
+        ] {
+            assert_eq!(server.place(), place, "{server:?}");
+        }
+    }
+
+    #[test]
+    fn a_listen_address_reads_as_it_is_configured() {
+        assert_eq!(ListenAddress::Tcp(([192, 0, 2, 1], 80).into()).to_string(), "192.0.2.1:80");
+        assert_eq!(ListenAddress::Unix("/run/a.sock".into()).to_string(), "unix:/run/a.sock");
     }
 }

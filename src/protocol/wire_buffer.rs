@@ -12,6 +12,8 @@ mod pool;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 pub use self::pool::BufferPool;
 use crate::limits::{BUFFER_ALIGNMENT, BUFFER_LARGE_BYTES, BUFFER_SMALL_BYTES, HEAD_ROOM, TAIL_ROOM};
 
@@ -141,6 +143,70 @@ impl WireBuffer {
         self.out_start = at;
         self.check();
         true
+    }
+
+    /// Puts `bytes` in front of the unread ones, to be read first. Nothing may wait to be written. False, with nothing
+    /// changed, if there is no room for them.
+    pub fn prepend(&mut self, bytes: &[u8]) -> bool {
+        debug_assert!(self.is_present() && self.out_len() == 0);
+        if !self.place_before(bytes) {
+            return false;
+        }
+        self.start = self.out_start;
+        self.out_end = self.out_start;
+        self.check();
+        true
+    }
+
+    /// Takes `range` out of the unread bytes. Free when nothing stands behind it, else a copy of that.
+    pub fn remove(&mut self, range: Range<usize>) {
+        debug_assert!(range.start <= range.end && range.end <= self.unread_len());
+        let (from, to) = (self.start + range.end, self.start + range.start);
+        if from < self.end {
+            self.storage.copy_within(from..self.end, to);
+        }
+        self.end -= from - to;
+        self.check();
+    }
+
+    /// Widens what waits to be written, if only an empty place in front of the unread bytes, by so many bytes on both
+    /// sides, to be filled through [`Self::out_mut`]. Unread bytes
+    /// move out of the way. False, with nothing changed, if there is no room.
+    pub fn widen(&mut self, before: usize, behind: usize) -> bool {
+        debug_assert!(self.is_present());
+        if self.out_len() == 0 {
+            self.out_start = self.start;
+            self.out_end = self.start;
+        }
+        let shift = before.saturating_sub(self.out_start);
+        let gap = self.start - self.out_end;
+        let pushed = if self.unread_len() > 0 { behind.saturating_sub(gap) } else { 0 };
+        let end = if self.unread_len() > 0 { self.end + pushed } else { self.end.max(self.out_end + behind) };
+        if end + shift > self.storage.len() {
+            return false;
+        }
+        if self.unread_len() > 0 {
+            let to = self.start + pushed + shift;
+            self.storage.copy_within(self.start..self.end, to);
+            (self.start, self.end) = (to, self.end + pushed + shift);
+        }
+        if shift > 0 {
+            self.storage.copy_within(self.out_start..self.out_end, self.out_start + shift);
+        }
+        self.out_start = self.out_start + shift - before;
+        self.out_end += shift + behind;
+        if self.unread_len() == 0 {
+            self.start = self.out_end;
+            self.end = self.out_end;
+        }
+        self.check();
+        true
+    }
+
+    /// Bytes waiting to be written, to be rewritten in place.
+    #[inline]
+    pub fn out_mut(&mut self) -> &mut [u8] {
+        self.storage.get_mut(self.out_start..self.out_end).unwrap_or_default()
     }
 
     /// Puts `bytes` directly behind what waits to be written. There must be no unread bytes. The tail room is

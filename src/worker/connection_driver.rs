@@ -428,6 +428,7 @@ impl Driver<'_> {
             choose: &mut |upstream, key, exclude| generation.choose(upstream, key, exclude, now),
             random: &mut || worker.random(),
             draining: worker.draining.get().is_some(),
+            payload: None,
         };
         self.exchange.step(event, &mut world);
     }

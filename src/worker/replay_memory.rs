@@ -11,21 +11,21 @@
 //! ```
 //! A keyed hash gives each message [`limits::REPLAY_REACH`] lines far from one another, and the 49 bits by which it is
 //! known. It stands in the first of its lines that had room. `overflow` is the latest expiry of what went past a line, so
-//! that a look ends with the first line that nothing went past: the first as a rule, a single miss of the cache. Nothing is ever moved; an expired slot is free. Three quarters of the slots are planned for, so that the
-//! default of 6,000,000 entries takes 73 MB, 12.2 bytes each: 100,000 messages a second for 60 s. Pages that no message
+//! that a look ends with the first line that nothing went past: the first as a rule, a single miss of the cache. Nothing
+//! is ever moved; an expired slot is free. Three quarters of the slots are planned for, so that the default of 6,000,000 entries takes 73 MB, 12.2 bytes each: 100,000 messages a second for 60 s. Pages that no message
 //! has come to are not yet memory.
 //!
 //! The hash is SipHash-2-4 with 128 bits under a key of this process: nobody outside can aim at a line or at another's
 //! message. A message is taken for one of another session, and refused, once in 10^14: every 30 years at 100,000 a second.
 //!
 //! # One decision
-//! Two threads with the same message must not both be told [`Insertion::Inserted`]. Between free slots the first one
+//! Two threads with the same message must not both be told [`Remembered::New`]. Between free slots the first one
 //! wins, so that most races are decided by one compare-and-swap. But the threads may see different free slots: their
 //! clocks differ and one holds for free what the other does not, or a third steps back. Therefore: claim a slot, then
-//! look again; who is not alone steps back. All of it is sequentially consistent. Of two that claim, the later one looks after both
-//! claims and sees the other: at most one stays. In the worst case both see each other and both are refused: a copy that
-//! came within the same microsecond was then told to be a copy, and so was the original. To be seen behind a full line,
-//! a claim first raises `overflow` of the lines before it.
+//! look again; who is not alone steps back. All of it is sequentially consistent. Of two that claim, the later one looks
+//! after both claims and sees the other: at most one stays. In the worst case both see each other and both are refused: a
+//! copy that came within the same microsecond was then told to be a copy, and so was the original. To be seen behind a
+//! full line, a claim first raises `overflow` of the lines before it.
 //!
 //! # One session's share
 //! No counter per session: it would have to be as large as the table, or shared by sessions that then refuse each other.
@@ -33,7 +33,8 @@
 //! remembered at once. A set has one home, so that the look that finds copies counts it too, and the bound holds by the
 //! same argument: the last of those that stay has seen all the others. So a session never has more than its share, whatever
 //! numbers it chooses. One that counts, as the protocol has it, fills its sets evenly and has all of it; so does one
-//! that counts in several ranges at once. One that chooses at random is refused now and then from a quarter of it on.
+//! that counts in several ranges at once. One that chooses at random is refused now and then from a fifth of it on. The
+//! share is settled with the table: under another, what was seen would be looked for elsewhere.
 //!
 //! # Time
 //! Seconds of any clock that all workers share, to within the 2 s that an entry outlives the window. Slots know the second
@@ -51,6 +52,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use zerocopy::FromZeros;
 
 use crate::limits;
+use crate::policy::exchange::Remembered;
 use fingerprint::{Fingerprint, FingerprintKeys, Share};
 
 /// Words of a line: the overflow and seven slots, 64 bytes.
@@ -65,9 +67,9 @@ const PLANNED: (usize, usize) = (3, 4);
 pub struct ReplaySettings {
     /// Entries that are certain to find room.
     pub entries: usize,
-    /// Most live entries of one session, at least 1.
+    /// Most live entries of one session, at least 1. Settled for the process as the rest is.
     pub session_entries: u32,
-    /// Seconds that a message's time may differ from ours, either way; at most [`limits::REPLAY_WINDOW_MAX`].
+    /// Seconds that a message's time may differ from ours, either way; at most [`limits::PAYLOAD_WINDOW_MAX`].
     pub window: u64,
 }
 
@@ -86,19 +88,6 @@ pub enum MessageId<'a> {
         /// `enc` of RFC 9180.
         enc: &'a [u8],
     },
-}
-
-/// What became of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Insertion {
-    /// It is new, and remembered from here on.
-    Inserted,
-    /// It was seen before, or another thread is just being told so.
-    Seen,
-    /// Its session has all its share of live entries.
-    SessionFull,
-    /// There is no room, or its expiry is past or further away than can be remembered.
-    Full,
 }
 
 /// The memory of all workers.
@@ -148,15 +137,16 @@ impl ReplayMemory {
             lines: lines as u64,
             keys: FingerprintKeys::new(key),
             share: Share::of(settings.session_entries),
-            life: 2 * settings.window.min(limits::REPLAY_WINDOW_MAX) + limits::REPLAY_SLACK,
+            life: 2 * (settings.window.min(limits::PAYLOAD_WINDOW_MAX.as_secs()) + limits::PAYLOAD_CLOCK_SLACK),
         })
     }
 
     /// Enters a message that is authentic and whose time lies within the window, unless it was seen before. `expires` and
-    /// `now` are seconds of one clock; the entry is live through the second `expires`, which must be t + window + 2 s.
-    pub fn insert(&self, message: MessageId<'_>, expires: u64, now: u64) -> Insertion {
+    /// `now` are seconds of one clock; the entry is live through the second `expires`, which must be t + window + 2 s. One
+    /// that is past, or further away than a window allows, cannot be remembered: [`Remembered::Full`].
+    pub fn insert(&self, message: MessageId<'_>, expires: u64, now: u64) -> Remembered {
         if expires < now || expires - now > self.life {
-            return Insertion::Full;
+            return Remembered::Full;
         }
         let print = self.keys.fingerprint(message, self.share, self.lines);
         let claim = slot::entry(print.set, print.number, expires);
@@ -165,7 +155,7 @@ impl ReplayMemory {
             if let Some(refusal) = self.refusal(&print, &sight) {
                 return refusal;
             }
-            let Some(free) = sight.free else { return Insertion::Full };
+            let Some(free) = sight.free else { return Remembered::Full };
             for line in print.reach().take(free.passed) {
                 self.raise_overflow(line, expires);
             }
@@ -174,12 +164,12 @@ impl ReplayMemory {
                 continue;
             }
             let sight = self.look(&print, claim, now, Some(free.place));
-            let Some(refusal) = self.refusal(&print, &sight) else { return Insertion::Inserted };
+            let Some(refusal) = self.refusal(&print, &sight) else { return Remembered::New };
             // Not if it has expired meanwhile and is another's.
             let _ = word.compare_exchange(claim, 0, SeqCst, SeqCst);
             return refusal;
         }
-        Insertion::Full
+        Remembered::Full
     }
 
     /// Counts the live entries and empties what has long expired. Reads the whole table, which takes some milliseconds:
@@ -233,11 +223,11 @@ impl ReplayMemory {
         sight
     }
 
-    fn refusal(&self, print: &Fingerprint, sight: &Sight) -> Option<Insertion> {
+    fn refusal(&self, print: &Fingerprint, sight: &Sight) -> Option<Remembered> {
         if sight.is_seen {
-            return Some(Insertion::Seen);
+            return Some(Remembered::Seen);
         }
-        (print.is_shared && sight.of_set >= self.share.of_set).then_some(Insertion::SessionFull)
+        (print.is_shared && sight.of_set >= self.share.of_set).then_some(Remembered::SessionFull)
     }
 
     fn raise_overflow(&self, number: u64, expires: u64) {

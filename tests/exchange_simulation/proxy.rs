@@ -357,6 +357,7 @@ impl Proxy {
             choose: &mut choose,
             random: &mut || numbers.next(),
             draining: worker.draining,
+            payload: None,
         };
         self.exchange.as_mut().expect("not finished").step(event, &mut world);
     }

@@ -20,6 +20,7 @@ pub(crate) fn rules() -> Rules {
         timeouts: Timeouts::default(),
         limits: Limits::default(),
         forwarding: Forwarding::default(),
+        payload: None,
     }))
 }
 

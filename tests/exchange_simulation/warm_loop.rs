@@ -103,6 +103,7 @@ impl WarmLoop {
             choose: &mut |_, _, _| Some(0),
             random: &mut || 0x0123_4567_89ab_cdef,
             draining: false,
+            payload: None,
         };
         self.exchange.step(event, &mut world);
     }

@@ -13,7 +13,7 @@ use rustls::server::ServerConnectionData;
 use rustls::{ConnectionTrafficSecrets, Error, ExtractedSecrets};
 
 use super::handshake::Established;
-use crate::limits::{TLS_COPY_BYTES, TLS_RECEIVE_STEPS, TLS_SEND_PLAIN_BYTES};
+use crate::limits::{COPY_BYTES, TLS_RECEIVE_STEPS, TLS_SEND_PLAIN_BYTES};
 use crate::net::clock;
 use crate::protocol::span::Span;
 use crate::protocol::tls::{
@@ -342,12 +342,9 @@ impl Incoming {
     fn hand_over(&mut self, target: &mut [u8]) -> usize {
         let plain = self.plain.of(&self.storage);
         let count = plain.len().min(target.len());
-        // In pieces: see `limits::TLS_COPY_BYTES`.
-        let pieces = plain[..count].chunks(TLS_COPY_BYTES);
-        target[..count]
-            .chunks_mut(TLS_COPY_BYTES)
-            .zip(pieces)
-            .for_each(|(to, from)| to.copy_from_slice(from));
+        // In pieces: see `limits::COPY_BYTES`.
+        let pieces = plain[..count].chunks(COPY_BYTES);
+        target[..count].chunks_mut(COPY_BYTES).zip(pieces).for_each(|(to, from)| to.copy_from_slice(from));
         self.plain.start += count as u32;
         count
     }

@@ -3,7 +3,7 @@
 use super::{Exchange, Outcome, World};
 use crate::policy::refusal::{AnswerFrame, Refusal, write_fixed, write_refusal};
 use crate::policy::route_table::{FixedAnswer, fixed_location};
-use crate::protocol::http1::{Method, Rejection, Version};
+use crate::protocol::http1::{BodyFraming, Method, Rejection, Version};
 
 /// Why a request is not forwarded, and what is answered instead.
 pub(super) enum Declined {
@@ -15,6 +15,8 @@ pub(super) enum Declined {
     Fixed { status: u16, location: Option<Vec<u8>> },
     /// OPTIONS with `Max-Forwards: 0`: the proxy is the final recipient.
     OptionsHere,
+    /// It is no request to forward but the body of one, sealed.
+    Sealed(BodyFraming),
 }
 
 impl From<Refusal> for Declined {
@@ -67,6 +69,7 @@ impl Exchange {
             }
             Declined::Fixed { status, location } => self.answer(status, location.as_deref(), None, world),
             Declined::OptionsHere => self.answer(204, None, Some(METHODS), world),
+            Declined::Sealed(framing) => self.begin_opening(framing, world),
         }
     }
 
@@ -87,7 +90,7 @@ impl Exchange {
             self.up.skip_rest(&mut self.request);
         }
         let keeps = !refusal.poisons_connection() && self.may_keep(world);
-        let frame = self.frame(keeps, world.date);
+        let frame = self.frame(keeps, world);
         world.scratch.head.clear();
         write_refusal(refusal, allow, frame, &mut world.scratch.head);
         self.say(refusal.status(), refusal.reason(), keeps, world);
@@ -96,7 +99,7 @@ impl Exchange {
     fn answer(&mut self, status: u16, location: Option<&[u8]>, allow: Option<&str>, world: &mut World<'_>) {
         self.up.skip_rest(&mut self.request);
         let keeps = self.may_keep(world);
-        let frame = self.frame(keeps, world.date);
+        let frame = self.frame(keeps, world);
         world.scratch.head.clear();
         write_fixed(status, location, allow, frame, &mut world.scratch.head);
         self.say(status, "ok", keeps, world);
@@ -106,13 +109,16 @@ impl Exchange {
         self.up.persists && self.up.is_complete() && !self.up.client_ended() && !world.draining
     }
 
-    fn frame<'d>(&self, keeps: bool, date: &'d [u8]) -> AnswerFrame<'d> {
+    fn frame<'d>(&self, keeps: bool, world: &World<'d>) -> AnswerFrame<'d> {
         let connection: Option<&'static [u8]> = match (keeps, self.up.version) {
+            // Said outside.
+            _ if self.is_opened() => None,
             (false, _) => Some(b"close"),
             (true, Version::Http10) => Some(b"keep-alive"),
             (true, Version::Http11) => None,
         };
-        AnswerFrame { date, connection, head_only: self.up.method == Method::Head }
+        let time = world.payload.as_ref().map(|payload| payload.time);
+        AnswerFrame { date: world.date, connection, head_only: self.up.method == Method::Head, time }
     }
 
     /// Sends the answer in the scratch memory.
@@ -122,7 +128,13 @@ impl Exchange {
             world.buffers.give(std::mem::replace(&mut self.response, fresh));
         }
         self.response.clear();
-        if !self.response.place_before(&world.scratch.head) {
+        self.down.end_with_own_answer(keeps);
+        let placed = if self.is_opened() {
+            self.say_sealed(world).is_ok()
+        } else {
+            self.response.place_before(&world.scratch.head)
+        };
+        if !placed {
             return self.abort(Refusal::RewriteTooLong, world.now);
         }
         if let Some(outcome) = &mut self.outcome {
@@ -130,7 +142,6 @@ impl Exchange {
             outcome.reason = reason;
             outcome.refused = true;
         }
-        self.down.end_with_own_answer(keeps);
         self.deadline = world.now.after(self.up.body_timeout());
     }
 }

@@ -15,7 +15,7 @@ impl Exchange {
             let is_large = self.request.size() == BufferSize::Large;
             return self.refuse(if is_large { Refusal::RewriteTooLong } else { Refusal::Exhausted }, world);
         }
-        if let Err(refusal) = self.take_body() {
+        if let Err(refusal) = self.take_body(world.scratch) {
             return self.refuse(refusal, world);
         }
         if !self.request.place_before(&world.scratch.head) {
@@ -61,7 +61,7 @@ impl Exchange {
             && fault != ConnectFault::Exhausted
             && let Some(server) = (world.choose)(order.upstream, self.up.key, Some(order.server))
         {
-            return self.try_again(ConnectOrder { server, fresh: false, ..order });
+            return self.try_again(ConnectOrder { server, ..order });
         }
         let refusal = match fault {
             ConnectFault::Unresolved => Refusal::NameUnresolved,

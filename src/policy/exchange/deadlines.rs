@@ -26,6 +26,7 @@ impl Exchange {
         match self.up.phase {
             Phase::Head if self.request.unread_len() == 0 => self.finish = Some(Ending::Close),
             Phase::Head => self.refuse_before_head(Refusal::HeadTimeout, world),
+            Phase::Opening => self.refuse(Refusal::BodyTimeout, world),
             Phase::Connecting => {}
             Phase::Sending if self.up.awaits_client() && !self.lanes.writing_upstream => {
                 self.refuse(Refusal::BodyTimeout, world);
@@ -63,6 +64,9 @@ impl Exchange {
             }
             _ => now.after(self.up.body_timeout),
         };
+        if let Some(sealed) = self.sealed.as_ref().filter(|_| self.up.awaits_sealed()) {
+            self.deadline = self.deadline.min(sealed.due);
+        }
     }
 
     /// Nothing is waited for.

@@ -8,6 +8,7 @@ use super::{ConnectOrder, Exchange, Outcome, World};
 use crate::limits;
 use crate::policy::field_template::Identity;
 use crate::policy::forwarding::{self, RequestParts, TraceParent};
+use crate::policy::payload_rules::PayloadMode;
 use crate::policy::refusal::Refusal;
 use crate::policy::route_table::{Found, Route, RouteQuery, RouteTarget, UpstreamHost, forwarded_target};
 use crate::policy::ruleset::{Balance, HashKey, ListenerId, Ruleset};
@@ -81,6 +82,15 @@ impl Exchange {
         }
     }
 
+    /// The head of an opened request is there: it is judged as one that came in plain.
+    pub(super) fn inner_head_complete(&mut self, head: &RequestHead, length: usize, world: &mut World<'_>) {
+        self.stop_the_clock();
+        self.up.method = head.method;
+        let Some(mut outcome) = self.outcome.take() else { return };
+        let judged = self.judge(head, length, &mut outcome, world);
+        self.act_on(judged, outcome, length, world);
+    }
+
     fn head_complete(&mut self, head: &RequestHead, length: usize, world: &mut World<'_>) {
         self.rules = world.rules.clone();
         self.stop_the_clock();
@@ -88,6 +98,16 @@ impl Exchange {
         self.up.version = head.version;
         let mut outcome = Outcome::begun(world.now, world.time, self.peer.address, self.rules.generation);
         let judged = self.judge(head, length, &mut outcome, world);
+        self.act_on(judged, outcome, length, world);
+    }
+
+    fn act_on(
+        &mut self,
+        judged: Result<Judged, Declined>,
+        mut outcome: Outcome,
+        length: usize,
+        world: &mut World<'_>,
+    ) {
         if let Ok(judged) = &judged {
             outcome.route = Some(judged.route);
             outcome.trace_id = judged.trace_id;
@@ -114,21 +134,32 @@ impl Exchange {
         let target = request_target(bytes, head, fields);
         note_request(&mut self.outcome_text, outcome, bytes, head, target.ok());
         let reading = read(bytes, head, target?, fields)?;
-        self.up.persists = request_persists(head.version, &reading.options);
-        self.up.body = Body::of(reading.framing);
+        let is_opened = self.is_opened();
+        if !is_opened {
+            self.up.persists = request_persists(head.version, &reading.options);
+            self.up.body = Body::of(reading.framing);
+        }
         let max_forwards = match head.method {
             Method::Connect => return Err(Refusal::ConnectUnsupported.into()),
             Method::Options | Method::Trace => max_forwards(head.method, bytes, fields)?,
             _ => None,
         };
-        let trusted = &self.rules.forwarding.trusted;
-        outcome.client = forwarding::client_address(self.peer.address, trusted, bytes, fields);
+        if !is_opened {
+            // Of a sealed request the outer fields alone say it: anybody can have written the inner ones.
+            let trusted = &self.rules.forwarding.trusted;
+            outcome.client = forwarding::client_address(self.peer.address, trusted, bytes, fields);
+        }
         self.peer.is_right_for(reading.target.host.of(bytes))?;
         let method = head.method_name.of(bytes);
+        if self.rules.payload.is_some() && Endpoint::of(reading.path).is_some() {
+            // Within a sealed message there is no such place.
+            return Err(if is_opened { Refusal::NoRoute.into() } else { endpoint(&reading, bytes, fields) });
+        }
         let scratch = &mut world.scratch.path;
         let index = find(&self.rules, self.peer.listener, outcome.client, method, &reading, bytes, scratch)?;
         outcome.route = Some(index);
         let route = &self.rules.routes.routes()[usize::from(index)];
+        self.admits(route, is_opened)?;
         if let Some(rule) = &route.access.client_certificate {
             self.peer.satisfies(rule)?;
         }
@@ -160,6 +191,17 @@ impl Exchange {
                 || reading.target.authority.is_empty(),
             trace_id: trace.trace_id(),
         })
+    }
+
+    /// Whether the route takes a request in this form.
+    fn admits(&self, route: &Route, is_opened: bool) -> Result<(), Refusal> {
+        let Some(rules) = &self.rules.payload else { return Ok(()) };
+        match (is_opened, route.payload) {
+            // It does not exist for sealed requests; the routes behind it are not asked, which might ask for less.
+            (true, PayloadMode::Off) => Err(Refusal::NoRoute),
+            (true, PayloadMode::Accept | PayloadMode::Require) => Ok(()),
+            (false, mode) => Ok(rules.judge_application(None).admit_plain(mode)?),
+        }
     }
 
     /// Writes the head for the server into the scratch memory. Says which trace it belongs to, and whether it asks for
@@ -201,7 +243,8 @@ impl Exchange {
             client: &self.client,
             identity: Identity { certificate: self.peer.certificate() },
             scheme: if self.peer.tls.is_some() { "https" } else { "http" },
-            trusted: forwarding::is_trusted(self.peer.address.ip(), &self.rules.forwarding.trusted),
+            trusted: !self.is_opened()
+                && forwarding::is_trusted(self.peer.address.ip(), &self.rules.forwarding.trusted),
             max_forwards,
             trace: &trace,
         };
@@ -209,6 +252,30 @@ impl Exchange {
         forwarding::write_request_head(&parts, &mut scratch.head);
         Ok((trace, upgrade.is_some()))
     }
+}
+
+/// Where payload encryption is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Endpoint {
+    Message,
+}
+
+impl Endpoint {
+    fn of(path: &[u8]) -> Option<Self> {
+        (path == b"/.well-known/payload-message").then_some(Self::Message)
+    }
+}
+
+/// What becomes of a request to a payload endpoint.
+fn endpoint(reading: &Reading<'_>, bytes: &[u8], fields: &FieldTable) -> Declined {
+    if reading.head.method != Method::Post {
+        return Declined::NotAllowed { allow: "POST".to_owned() };
+    }
+    let media_type = fields.first(FieldKind::ContentType).map(|field| field.value.of(bytes));
+    if media_type.is_none_or(|said| !said.eq_ignore_ascii_case(b"message/payload-request")) {
+        return Refusal::PayloadMediaType.into();
+    }
+    Declined::Sealed(reading.framing)
 }
 
 /// Checks what the fields say of the message as a whole.

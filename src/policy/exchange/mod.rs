@@ -24,12 +24,16 @@ mod answering;
 mod attempt;
 mod deadlines;
 mod event;
+mod inner_request;
 mod judgement;
 mod outcome;
 mod peer;
 mod request_side;
 mod response_head;
 mod response_side;
+mod sealed_body;
+mod sealed_request;
+mod sealed_response;
 #[cfg(test)]
 mod tests;
 
@@ -41,12 +45,16 @@ pub use outcome::Outcome;
 pub use peer::{Peer, TlsPeer};
 use request_side::RequestSide;
 use response_side::ResponseSide;
+use sealed_request::Sealed;
 
 use super::forwarding::ClientText;
+use super::payload_keys::PayloadKeys;
 use super::refusal::Refusal;
 use super::ruleset::{Rules, UpstreamId};
 use crate::protocol::http1::FieldTable;
 use crate::protocol::moment::{Monotonic, UnixMicros};
+use crate::protocol::payload::binary_http::FieldList;
+use crate::protocol::payload::ticket::SESSION_ID_LEN;
 use crate::protocol::wire_buffer::{BufferPool, Storage, WireBuffer};
 
 /// What an exchange needs of its worker in one step. Nothing in here does I/O.
@@ -69,6 +77,33 @@ pub struct World<'a> {
     pub random: &'a mut dyn FnMut() -> u64,
     /// True once the worker accepts no more: connections end after their response.
     pub draining: bool,
+    /// What sealed messages need; absent: none are taken.
+    pub payload: Option<PayloadWorld<'a>>,
+}
+
+/// What sealed messages need of a worker.
+pub struct PayloadWorld<'a> {
+    /// The keys in use.
+    pub keys: &'a PayloadKeys,
+    /// Now by [`super::payload_keys::PayloadClock`].
+    pub time: u64,
+    /// Fills with random bytes fit for keys.
+    pub entropy: &'a mut dyn FnMut(&mut [u8]),
+    /// Enters a message of a session, by its number, into the replay memory until this time.
+    pub remember: &'a mut dyn FnMut(&[u8; SESSION_ID_LEN], u64, u64) -> Remembered,
+}
+
+/// What the replay memory says of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remembered {
+    /// It is entered now.
+    New,
+    /// It was there.
+    Seen,
+    /// The session has no more room.
+    SessionFull,
+    /// There is no more room.
+    Full,
 }
 
 /// Memory that every step of a worker's exchanges uses in turn.
@@ -78,6 +113,11 @@ pub struct Scratch {
     head: Vec<u8>,
     path: Vec<u8>,
     target: Vec<u8>,
+    /// Of opened requests.
+    inner_fields: FieldList,
+    trailers: FieldList,
+    /// What is sealed in front of content.
+    inner: Vec<u8>,
 }
 
 /// A downstream connection and the exchange on it.
@@ -89,6 +129,7 @@ pub struct Exchange {
     response: WireBuffer,
     up: RequestSide,
     down: ResponseSide,
+    sealed: Option<Box<Sealed>>,
     lanes: Lanes,
     plan: Plan,
     outcome: Option<Outcome>,
@@ -135,6 +176,7 @@ impl Exchange {
             response: WireBuffer::default(),
             up: RequestSide::default(),
             down: ResponseSide::default(),
+            sealed: None,
             lanes: Lanes::default(),
             plan: Plan::default(),
             outcome: None,
@@ -332,6 +374,7 @@ impl Exchange {
         }
         self.up = RequestSide::default();
         self.down = ResponseSide::default();
+        self.sealed = None;
         self.deadline = world.now.after(self.rules.timeouts.idle);
         if self.request.unread_len() > 0 && self.request.is_present() {
             self.head_bytes_came(world);

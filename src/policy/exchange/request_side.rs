@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{ConnectOrder, Ending, Exchange, World};
+use super::{ConnectOrder, Ending, Exchange, Scratch, World};
 use crate::limits;
 use crate::policy::refusal::Refusal;
 use crate::protocol::http1::{BodyFraming, ChunkedDecoder, ChunkedOutput, Method, Version};
@@ -17,6 +17,8 @@ pub(super) enum Phase {
     /// Waiting for a head, or reading one.
     #[default]
     Head,
+    /// The body of a sealed message comes, until the request in it can be judged.
+    Opening,
     /// Head judged, waiting for an upstream connection.
     Connecting,
     /// Head and body on their way.
@@ -36,6 +38,8 @@ pub(super) enum Body {
     None,
     Length(u64),
     Chunked(ChunkedDecoder),
+    /// What is left of a sealed message.
+    Sealed,
 }
 
 /// State of the request half.
@@ -130,6 +134,11 @@ impl RequestSide {
         self.phase == Phase::Sending && self.starved
     }
 
+    /// More of a sealed message has to come.
+    pub(super) fn awaits_sealed(&self) -> bool {
+        self.phase == Phase::Opening || self.phase == Phase::Sending && matches!(self.body, Body::Sealed)
+    }
+
     /// The upstream connection is there and has taken no byte of the request.
     pub(super) fn has_sent_nothing(&self) -> bool {
         self.attempt_bytes == 0 && matches!(self.phase, Phase::Sending | Phase::Ignored)
@@ -157,6 +166,17 @@ impl RequestSide {
         };
     }
 
+    /// All of the body is off the connection.
+    pub(super) fn end_body(&mut self) {
+        self.body_done = true;
+    }
+
+    /// Takes note of `content` more bytes of body.
+    pub(super) fn count_body(&mut self, content: u64) -> Result<(), Refusal> {
+        self.body_seen += content;
+        if self.body_seen > self.body_limit { Err(Refusal::BodyTooLarge) } else { Ok(()) }
+    }
+
     /// Time without progress after which a body is given up.
     pub(super) fn body_timeout(&self) -> Duration {
         self.body_timeout
@@ -177,7 +197,7 @@ impl Exchange {
             return false;
         }
         let wants = match self.up.phase {
-            Phase::Head => self.up.starved,
+            Phase::Head | Phase::Opening => self.up.starved,
             Phase::Sending => !self.up.body_done && self.request.out_len() == 0 && self.up.starved,
             Phase::Sent => (self.up.watching || self.down.has_begun()) && self.request.unread_len() == 0,
             Phase::Tunnel => self.request.out_len() == 0,
@@ -207,6 +227,7 @@ impl Exchange {
                 self.up.starved = false;
                 match self.up.phase {
                     Phase::Head => self.head_bytes_came(world),
+                    Phase::Opening => self.advance_opening(world),
                     Phase::Sending => self.advance_request(world),
                     Phase::Tunnel => {
                         self.request.release(count, count);
@@ -223,6 +244,7 @@ impl Exchange {
         self.up.ended = true;
         match self.up.phase {
             Phase::Head => self.finish = Some(Ending::Close),
+            Phase::Opening => self.refuse(Refusal::BodyIncomplete, world),
             Phase::Sending if !self.up.body_done => self.refuse(Refusal::BodyIncomplete, world),
             Phase::Tunnel => {
                 self.plan.end_writing_upstream = true;
@@ -262,7 +284,7 @@ impl Exchange {
         if !self.up.body_done {
             // The out window moves on: what was written cannot be written again.
             self.up.replayable = false;
-            if let Err(refusal) = self.take_body() {
+            if let Err(refusal) = self.take_body(world.scratch) {
                 return self.refuse(refusal, world);
             }
             let stuck = self.up.starved && self.request.out_len() == 0 && self.request.unread_len() > 0;
@@ -278,7 +300,12 @@ impl Exchange {
     }
 
     /// Moves what is there of the body into the out window.
-    pub(super) fn take_body(&mut self) -> Result<(), Refusal> {
+    pub(super) fn take_body(&mut self, scratch: &mut Scratch) -> Result<(), Refusal> {
+        if matches!(self.up.body, Body::Sealed) {
+            self.up.body_done = self.take_opened(scratch)?;
+            self.up.starved = !self.up.body_done;
+            return Ok(());
+        }
         let available = self.request.unread_len();
         let taken = match &mut self.up.body {
             Body::None => {
@@ -292,6 +319,8 @@ impl Exchange {
                 self.request.release(count as usize, count as usize);
                 count as usize
             }
+            // Taken above.
+            Body::Sealed => 0,
             Body::Chunked(decoder) => {
                 let decoded = decoder.advance(self.request.unread_mut()).map_err(Refusal::Malformed)?;
                 self.up.body_done = decoded.done;

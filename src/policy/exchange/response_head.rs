@@ -14,7 +14,7 @@ use crate::protocol::http1::{
 use crate::protocol::progress::Progress;
 
 /// The largest there are: a server is answerable to whoever configured it.
-const LIMITS: HeadLimits = HeadLimits {
+pub(super) const LIMITS: HeadLimits = HeadLimits {
     request_line: limits::HEADER_BYTES_MAX,
     header_bytes: limits::HEADER_BYTES_MAX,
     header_count: limits::HEADER_COUNT_MAX,
@@ -80,6 +80,7 @@ impl Exchange {
         options: &ConnectionOptions,
         world: &mut World<'_>,
     ) -> Result<(), Refusal> {
+        let sealed = self.is_opened();
         let modern = self.up.version == Version::Http11;
         let chunkable = matches!(framing, BodyFraming::Chunked | BodyFraming::UntilClose);
         let delimited = modern || !chunkable;
@@ -95,6 +96,10 @@ impl Exchange {
             BodyFraming::Chunked => Body::Chunked(ChunkedDecoder::new(output)),
             BodyFraming::UntilClose => Body::UntilClose,
         };
+        if sealed {
+            self.write_response_head(head, length, options, Additions::default(), world)?;
+            return self.begin_sealed(head.status, length, world);
+        }
         let connection: Option<&'static [u8]> = match (self.down.persists, modern) {
             (false, _) => Some(b"close"),
             (true, false) => Some(b"keep-alive"),
@@ -128,7 +133,7 @@ impl Exchange {
         Ok(())
     }
 
-    /// Passes a 1xx on to clients that know such, and waits for the next head.
+    /// Passes a 1xx on to clients that know such, and waits for the next head. A sealed response has no place for them.
     fn pass_interim(
         &mut self,
         head: &ResponseHead,
@@ -140,7 +145,7 @@ impl Exchange {
         if self.down.interim > limits::INTERIM_RESPONSES {
             return Err(Refusal::InterimFlood);
         }
-        if self.up.version == Version::Http10 {
+        if self.up.version == Version::Http10 || self.is_opened() {
             self.response.consume(length);
             return Ok(());
         }

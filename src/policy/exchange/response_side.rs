@@ -104,7 +104,7 @@ impl ResponseSide {
 
     /// A new upstream connection: nothing has come from it.
     pub(super) fn attempt_begins(&mut self, reused: bool) {
-        *self = Self { reused, interim: self.interim, starved: true, ..Self::default() };
+        *self = Self { reused, ..Self::default() };
     }
 
     /// How long the upstream connection may idle by its server's word. A second less than said, because the server
@@ -237,7 +237,9 @@ impl Exchange {
 
     /// The out window is empty: puts the next part of the body there.
     fn advance_response(&mut self, world: &mut World<'_>) {
-        if let Err(refusal) = self.take_response_body(world) {
+        let taken =
+            if self.is_opened() { self.take_sealed_body(world) } else { self.take_response_body(world) };
+        if let Err(refusal) = taken {
             return self.abort(refusal, world.now);
         }
         let stuck = self.down.phase == Phase::Body
@@ -280,12 +282,17 @@ impl Exchange {
                 false
             }
         };
+        self.note_body_part(available, done, world);
+        Ok(())
+    }
+
+    /// Takes note of a part of the body of so many bytes, and of its end.
+    pub(super) fn note_body_part(&mut self, available: usize, is_done: bool, world: &mut World<'_>) {
         self.down.body_seen += available as u64;
-        self.down.starved = !done;
-        if done {
+        self.down.starved = !is_done;
+        if is_done {
             self.response_complete(world);
         }
-        Ok(())
     }
 
     /// The whole response is read: the upstream connection is free, if it can serve again.
@@ -300,7 +307,11 @@ impl Exchange {
 
     fn end_close_delimited(&mut self, world: &mut World<'_>) {
         self.response.clear();
-        if self.down.encodes {
+        if self.is_opened() {
+            if let Err(refusal) = self.end_sealed(world) {
+                return self.abort(refusal, world.now);
+            }
+        } else if self.down.encodes {
             self.response.place_behind(LAST_CHUNK);
         }
         self.response_complete(world);

@@ -3,6 +3,7 @@
 mod answers;
 mod responses;
 mod retries;
+mod sealed;
 mod stage;
 mod streams;
 mod tunnels;

@@ -181,7 +181,7 @@ fn every_answer_is_a_whole_message_that_names_its_reason() {
     for refusal in all() {
         for (head_only, method) in [(false, Method::Get), (true, Method::Head)] {
             let mut out = Vec::new();
-            let frame = AnswerFrame { date: DATE, connection: Some(b"close"), head_only };
+            let frame = AnswerFrame { date: DATE, connection: Some(b"close"), head_only, time: None };
             write_refusal(refusal, Some("GET, HEAD"), frame, &mut out);
             let (fields, body) = check_message(&out, refusal.status(), method);
             assert_eq!(body.is_empty(), head_only);
@@ -212,7 +212,7 @@ fn fixed_answers_are_whole_messages() {
             status,
             location,
             None,
-            AnswerFrame { date: DATE, connection: None, head_only: false },
+            AnswerFrame { date: DATE, connection: None, head_only: false, time: None },
             &mut out,
         );
         let (fields, _) = check_message(&out, status, Method::Get);

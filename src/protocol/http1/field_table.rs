@@ -81,7 +81,7 @@ impl FieldTable {
 
     /// The fields in order.
     #[inline]
-    pub fn iter(&self) -> impl Iterator<Item = &Field> {
+    pub fn iter(&self) -> impl Iterator<Item = &Field> + Clone {
         self.fields.iter()
     }
 

@@ -28,7 +28,7 @@ pub fn varint_len(first: u8) -> usize {
 
 /// Bytes of the shortest form of `number`. `None`: above [`VARINT_MAX`].
 #[inline]
-pub fn minimal_len(number: u64) -> Option<usize> {
+pub const fn minimal_len(number: u64) -> Option<usize> {
     match number {
         0..0x40 => Some(1),
         0x40..0x4000 => Some(2),

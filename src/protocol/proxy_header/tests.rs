@@ -67,7 +67,10 @@ fn lines() {
 #[test]
 fn lines_that_are_refused() {
     let too_long = format!("PROXY UNKNOWN {}\r\n", "x".repeat(107 - 15));
-    let endless = format!("PROXY UNKNOWN {}", "x".repeat(200));
+    // The last byte that could still be followed by a line end within the bound.
+    let waiting = format!("PROXY UNKNOWN {}", "x".repeat(limits::PROXY_LINE_BYTES - 16));
+    assert!(matches!(parse_proxy_header(waiting.as_bytes()), Ok(Progress::NeedMore { .. })));
+    let endless = format!("{waiting}x");
     for (line, fault) in [
         ("GET / HTTP/1.1\r\n", Fault::Signature),
         ("proxy TCP4 1.2.3.4 1.2.3.4 1 2\r\n", Fault::Signature),

@@ -188,9 +188,9 @@ impl AdditionalData {
     }
 }
 
-/// Copies in pieces: see [`limits::TLS_COPY_BYTES`].
+/// Copies in pieces: see [`limits::COPY_BYTES`].
 fn append(fragment: &[u8], out: &mut Vec<u8>) {
-    fragment.chunks(limits::TLS_COPY_BYTES).for_each(|piece| out.extend_from_slice(piece));
+    fragment.chunks(limits::COPY_BYTES).for_each(|piece| out.extend_from_slice(piece));
 }
 
 #[cfg(test)]

@@ -129,3 +129,36 @@ fn unread_bytes_stay_where_a_quarter_is_free() {
         assert_eq!(buffer.unread_len(), fill as usize - 1);
     }
 }
+
+#[test]
+fn bytes_can_be_put_in_front_of_the_unread_ones_and_taken_out_of_them() {
+    let mut buffer = filled(b"sealed|content|tag|next");
+    buffer.consume(7);
+    buffer.remove(7..12);
+    assert_eq!(buffer.unread(), b"contentnext");
+    assert!(buffer.prepend(b"head "));
+    assert_eq!((buffer.unread(), buffer.out_len()), (&b"head contentnext"[..], 0));
+    buffer.remove(12..16);
+    assert_eq!(buffer.unread(), b"head content");
+    assert!(!buffer.prepend(&vec![b'h'; BUFFER_SMALL_BYTES]));
+    assert_eq!(buffer.unread(), b"head content");
+}
+
+/// Whatever stands behind, widening leaves what was written and what is unread as they are.
+#[test]
+fn what_waits_to_be_written_can_be_widened_on_both_sides() {
+    for (before, behind) in [(0, 0), (5, 16), (2 * HEAD_ROOM, 0), (2 * HEAD_ROOM, 40), (0, 500)] {
+        for unread in ["", "n", "next request"] {
+            let mut buffer = filled(format!("content,{unread}").as_bytes());
+            buffer.release(7, 8);
+            assert!(buffer.widen(before, behind), "{before} {behind} {unread}");
+            assert_eq!(buffer.unread(), unread.as_bytes());
+            assert_eq!(buffer.out_len(), before + 7 + behind);
+            assert_eq!(&buffer.out_mut()[before..before + 7], b"content");
+        }
+    }
+    let mut buffer = filled(b"content");
+    buffer.release(7, 7);
+    assert!(!buffer.widen(BUFFER_SMALL_BYTES, 0) && !buffer.widen(0, BUFFER_SMALL_BYTES));
+    assert_eq!(buffer.out(), b"content");
+}

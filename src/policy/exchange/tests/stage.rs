@@ -3,7 +3,7 @@
 //! After every input all actions are carried out until the exchange waits. Reads take what was fed; writes are taken
 //! whole unless [`Stage::hold`] says otherwise; connections are given as [`Stage::next_connection`] says.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +47,15 @@ pub(super) struct Stage {
     pub(super) ending: Option<Ending>,
     pub(super) outcomes: Vec<(Outcome, Vec<u8>)>,
     pub(super) servers_down: bool,
+    /// Present: sealed messages are taken.
+    pub(super) vault: Option<Vault>,
+}
+
+/// What sealed messages need.
+pub(super) struct Vault {
+    pub(super) keys: PayloadKeys,
+    pub(super) seen: HashSet<([u8; 16], u64)>,
+    pub(super) full: Option<Remembered>,
 }
 
 #[derive(Default)]
@@ -63,8 +72,12 @@ pub(super) fn open_route() -> Route {
 }
 
 pub(super) fn rules_of(routes: Vec<Route>) -> Rules {
+    Rules::new(Arc::new(ruleset_of(routes)))
+}
+
+pub(super) fn ruleset_of(routes: Vec<Route>) -> Ruleset {
     let server = |at| Server { authority: format!("s{at}.test"), ..Server::new(format!("s{at}"), 80) };
-    Rules::new(Arc::new(Ruleset {
+    Ruleset {
         generation: 1,
         listeners: Vec::new(),
         upstreams: vec![Upstream {
@@ -83,9 +96,11 @@ pub(super) fn rules_of(routes: Vec<Route>) -> Rules {
             body_bytes: 1 << 20,
             connections: 1,
             connections_per_address: 1,
+            payload_chunk: 16 * 1024,
         },
         forwarding: Forwarding::default(),
-    }))
+        payload: None,
+    }
 }
 
 impl Stage {
@@ -94,7 +109,10 @@ impl Stage {
     }
 
     pub(super) fn with(routes: Vec<Route>) -> Self {
-        let rules = rules_of(routes);
+        Self::under(rules_of(routes))
+    }
+
+    pub(super) fn under(rules: Rules) -> Self {
         let mut buffers = BufferPool::default();
         let peer = Peer { listener: ListenerId(0), address: "192.0.2.7:4000".parse().unwrap(), tls: None };
         let exchange = Exchange::new(peer, rules.clone(), buffers.take_small(), Monotonic(0));
@@ -117,6 +135,7 @@ impl Stage {
             ending: None,
             outcomes: Vec::new(),
             servers_down: false,
+            vault: None,
         }
         .settled()
     }
@@ -222,6 +241,11 @@ impl Stage {
     /// What the server got since last asked.
     pub(super) fn at_server(&mut self) -> String {
         String::from_utf8(std::mem::take(&mut self.to_server)).unwrap()
+    }
+
+    /// The bytes the client got since last asked.
+    pub(super) fn bytes_at_client(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.to_client)
     }
 
     /// What the client got since last asked.
@@ -353,6 +377,21 @@ impl Stage {
 
     fn step(&mut self, event: Event) {
         let down = self.servers_down;
+        let (mut entropy, now) = (|bytes: &mut [u8]| bytes.fill(0x5a), self.now);
+        let mut vault = self.vault.as_mut().map(|Vault { keys, seen, full }| {
+            let remember = |id: &[u8; 16], number, _| match *full {
+                Some(full) => full,
+                None if seen.insert((*id, number)) => Remembered::New,
+                None => Remembered::Seen,
+            };
+            (&*keys, remember)
+        });
+        let payload = vault.as_mut().map(|(keys, remember)| PayloadWorld {
+            keys,
+            time: keys.clock.at(now),
+            entropy: &mut entropy,
+            remember,
+        });
         let mut world = World {
             now: self.now,
             time: UnixMicros(0),
@@ -363,6 +402,7 @@ impl Stage {
             choose: &mut |_, _, exclude| (!down).then_some(u16::from(exclude == Some(0))),
             random: &mut || 0x0123_4567_89ab_cdef,
             draining: self.draining,
+            payload,
         };
         self.exchange.as_mut().expect("not over").step(event, &mut world);
     }

@@ -1,0 +1,484 @@
+//! A sealed request on its way in: its header, the checks in the order the protocol fixes, its chunks, and the inner
+//! request put where a plain one would lie, so that everything behind it is the same for both.
+//!
+//! Up to [`limits::PAYLOAD_WHOLE_BYTES`] a message is opened to its end before its request is looked at. A larger one goes
+//! on chunk by chunk, and what would complete the request for the server is held back until the final chunk is open.
+
+use super::inner_request::{Content, write_inner_head};
+use super::request_side::{Body, Phase};
+use super::sealed_body::{Chunk, SealedBody};
+use super::sealed_response::SealedResponse;
+use super::{Exchange, Remembered, Scratch, World};
+use crate::limits;
+use crate::policy::payload_rules::Application;
+use crate::policy::refusal::Refusal;
+use crate::protocol::http1::{BodyFraming, HeadLimits, LAST_CHUNK, chunk_line, parse_request_head};
+use crate::protocol::moment::Monotonic;
+use crate::protocol::payload::binary_http::{
+    BhttpFault, FieldList, MessageLimits, Part, RequestDecoder, RequestHead, Scheme,
+};
+use crate::protocol::payload::chunk_stream::{ChunkFault, ChunkOpener};
+use crate::protocol::payload::key_schedule::{MessageHeader, request_keys, response_key};
+use crate::protocol::payload::ticket::SessionFacts;
+use crate::protocol::progress::Progress;
+use crate::protocol::wire_buffer::{BufferPool, WireBuffer};
+
+/// A sealed request and the response to it.
+#[derive(Debug)]
+pub(super) struct Sealed {
+    body: SealedBody,
+    opening: Option<Opening>,
+    decoder: RequestDecoder,
+    /// What the response is sealed with: there from the first chunk on that opened, when the client is known to hold the
+    /// keys. Before it answers go out in clear.
+    pub(super) response: Option<SealedResponse>,
+    /// Content of a streamed request still to come, where its length is known.
+    left: Option<u64>,
+    /// The last byte of the content stands first in the buffer, held back.
+    holds_byte: bool,
+    /// When all of it must have come.
+    pub(super) due: Monotonic,
+}
+
+/// From the header until the request is judged.
+#[derive(Debug)]
+struct Opening {
+    facts: SessionFacts,
+    opener: ChunkOpener,
+    number: u64,
+    time: u64,
+    response: Option<SealedResponse>,
+}
+
+/// How far opening has come.
+enum Step {
+    NeedMore,
+    Ready,
+}
+
+impl Exchange {
+    /// True when what is read now is a request that came sealed.
+    pub(super) fn is_opened(&self) -> bool {
+        self.sealed.as_ref().is_some_and(|sealed| sealed.response.is_some())
+    }
+
+    /// The head of a sealed message is consumed: its body follows.
+    pub(super) fn begin_opening(&mut self, framing: BodyFraming, world: &mut World<'_>) {
+        let body = SealedBody::new(framing);
+        let is_empty = body.has_come();
+        self.sealed = Some(Box::new(Sealed {
+            body,
+            opening: None,
+            decoder: RequestDecoder::new(self.message_limits()),
+            response: None,
+            left: None,
+            holds_byte: false,
+            due: world.now.after(limits::PAYLOAD_MESSAGE_TIME),
+        }));
+        self.up.phase = Phase::Opening;
+        self.up.body = Body::Sealed;
+        self.up.starved = true;
+        self.up.body_timeout = self.rules.timeouts.body;
+        self.progressed(world.now);
+        if self.request.unread_len() > 0 || is_empty {
+            self.advance_opening(world);
+        }
+    }
+
+    /// Bytes of a sealed message have come.
+    pub(super) fn advance_opening(&mut self, world: &mut World<'_>) {
+        let Some(mut sealed) = self.sealed.take() else { return };
+        let step = sealed.open(&mut self.request, self.rules.limits.payload_chunk, world);
+        self.note_taken(&mut sealed);
+        let has_come = sealed.body.has_come();
+        let end = sealed.body.end();
+        self.sealed = Some(sealed);
+        match step {
+            Ok(Step::Ready) => self.begin_inner(world),
+            Ok(Step::NeedMore) => {
+                self.up.starved = true;
+                if !world.buffers.make_readable(&mut self.request) {
+                    return self.refuse(Refusal::Exhausted, world);
+                }
+                self.progressed(world.now);
+            }
+            Err(refusal) => {
+                if has_come {
+                    self.request.consume(end);
+                    self.up.end_body();
+                }
+                self.refuse(refusal, world);
+            }
+        }
+    }
+
+    /// Enough is open to judge the request in it.
+    fn begin_inner(&mut self, world: &mut World<'_>) {
+        let Some(mut sealed) = self.sealed.take() else { return };
+        let inner = sealed.place_inner(&mut self.request, self.peer.tls.is_some(), world);
+        self.sealed = Some(sealed);
+        match inner {
+            Ok(body) => {
+                self.up.body = body;
+                self.inner_head_came(world);
+            }
+            Err(refusal) => self.refuse(refusal, world),
+        }
+    }
+
+    /// Reads the inner head as if it had come in plain.
+    fn inner_head_came(&mut self, world: &mut World<'_>) {
+        let limits = self.head_limits();
+        match parse_request_head(self.request.unread(), 0, &limits, &mut world.scratch.fields) {
+            Ok(Progress::Done { value, consumed }) => self.inner_head_complete(&value, consumed, world),
+            Ok(Progress::NeedMore { .. }) => self.refuse(Refusal::PayloadMalformed, world),
+            Err(rejection) => self.refuse(Refusal::Malformed(rejection), world),
+        }
+    }
+
+    fn message_limits(&self) -> MessageLimits {
+        let rules = &self.rules.limits;
+        MessageLimits {
+            path_bytes: rules.request_line,
+            head_bytes: rules.header_bytes,
+            field_count: rules.header_count,
+        }
+    }
+
+    fn head_limits(&self) -> HeadLimits {
+        let rules = &self.rules.limits;
+        // What HTTP/1.1 writes besides was not the client's.
+        HeadLimits {
+            request_line: rules.request_line,
+            header_bytes: rules.header_bytes + limits::METHOD_BYTES + limits::HOST_BYTES + 128,
+            header_count: rules.header_count + 3,
+        }
+    }
+
+    fn note_taken(&mut self, sealed: &mut Sealed) {
+        if let Some(outcome) = &mut self.outcome {
+            outcome.request_bytes += sealed.body.take_count();
+        }
+    }
+
+    /// Moves what there is of a streamed request's content into the out window. True when that was all.
+    pub(super) fn take_opened(&mut self, scratch: &mut Scratch) -> Result<bool, Refusal> {
+        let Some(mut sealed) = self.sealed.take() else { return Ok(true) };
+        let taken = sealed.take_content(&mut self.request, scratch);
+        self.note_taken(&mut sealed);
+        self.sealed = Some(sealed);
+        let (content, is_done) = taken?;
+        self.up.count_body(content)?;
+        Ok(is_done)
+    }
+}
+
+impl Sealed {
+    /// Goes on until more has to come, or the request can be judged.
+    fn open(
+        &mut self,
+        request: &mut WireBuffer,
+        chunk_max: usize,
+        world: &mut World<'_>,
+    ) -> Result<Step, Refusal> {
+        self.body.unframe(request)?;
+        if self.opening.is_none() && !self.read_header(request, chunk_max, world)? {
+            return Ok(Step::NeedMore);
+        }
+        let Some(opening) = &mut self.opening else { return Ok(Step::NeedMore) };
+        while !self.body.is_open() && self.body.opened() <= limits::PAYLOAD_WHOLE_BYTES as u64 {
+            match self.body.open_next(&mut opening.opener, request) {
+                Ok(Chunk::NeedMore) => return Ok(Step::NeedMore),
+                Ok(Chunk::Opened) if self.response.is_none() => {
+                    self.response = opening.response.take();
+                    opening.check(world)?;
+                }
+                Ok(Chunk::Opened) => {}
+                Err(ChunkFault::TooLarge) => return Err(Refusal::PayloadTooLarge),
+                Err(_) => return Err(Refusal::PayloadMalformed),
+            }
+        }
+        if self.body.is_open() {
+            opening.check_time(world)?;
+        }
+        Ok(Step::Ready)
+    }
+
+    /// Reads the header and derives the keys. False: it is not whole.
+    fn read_header(
+        &mut self,
+        request: &WireBuffer,
+        chunk_max: usize,
+        world: &mut World<'_>,
+    ) -> Result<bool, Refusal> {
+        let payload = world.payload.as_mut().ok_or(Refusal::NoRoute)?;
+        let bytes = &request.unread()[self.body.sealed()];
+        let (header, length) = match MessageHeader::parse(bytes) {
+            Ok(Progress::Done { value, consumed }) => (value, consumed),
+            Ok(Progress::NeedMore { .. }) if !self.body.has_come() => return Ok(false),
+            _ => return Err(Refusal::PayloadMalformed),
+        };
+        let facts = payload.keys.tickets.open(header.ticket).ok_or(Refusal::PayloadSessionUnknown)?;
+        if !payload.keys.accepts(&facts, payload.time) {
+            return Err(Refusal::PayloadSessionUnknown);
+        }
+        let (prk, key) = request_keys(&facts.secret, facts.aead, header.bytes);
+        let mut salt = [0; 16];
+        (payload.entropy)(&mut salt);
+        let response = SealedResponse::new(response_key(&prk, facts.aead, &salt), salt);
+        self.opening = Some(Opening {
+            opener: ChunkOpener::new(key, chunk_max),
+            number: header.n,
+            time: header.t,
+            facts,
+            response: Some(response),
+        });
+        self.body.skip(length);
+        Ok(true)
+    }
+
+    /// Decodes the head and puts it, as HTTP/1.1, in front of the content. Of a message that is all open the content
+    /// becomes an ordinary body. Gives what is to come behind the head.
+    fn place_inner(
+        &mut self,
+        request: &mut WireBuffer,
+        is_tls: bool,
+        world: &mut World<'_>,
+    ) -> Result<Body, Refusal> {
+        let scratch = &mut *world.scratch;
+        let plain = self.body.plain();
+        let bytes = &request.unread()[plain.clone()];
+        let (head, length) = match self.decoder.head(bytes, self.body.is_open(), &mut scratch.inner_fields) {
+            Ok(Progress::Done { value, consumed }) => (value, consumed),
+            Ok(Progress::NeedMore { .. }) => return Err(refusal_for(BhttpFault::HeadTooLarge)),
+            Err(fault) => return Err(refusal_for(fault)),
+        };
+        if head.scheme == Scheme::Http && is_tls {
+            return Err(Refusal::PayloadMalformed);
+        }
+        self.body.decoded(length);
+        let head_bytes = plain.start..plain.start + length;
+        if self.body.is_open() {
+            self.place_whole(request, &head, head_bytes, scratch, world.buffers)
+        } else {
+            if head.content_length == Some(0) {
+                // Nothing but padding is left, which would only hold the request up.
+                return Err(Refusal::PayloadTooLarge);
+            }
+            self.left = head.content_length;
+            let content = head.content_length.map_or(Content::Chunked, Content::Length);
+            write_head(request, &head, head_bytes, content, scratch);
+            self.consume(request, self.body.plain().start);
+            prepend(request, &scratch.head, world.buffers)?;
+            Ok(Body::Sealed)
+        }
+    }
+
+    fn place_whole(
+        &mut self,
+        request: &mut WireBuffer,
+        head: &RequestHead,
+        head_bytes: std::ops::Range<usize>,
+        scratch: &mut Scratch,
+        buffers: &mut BufferPool,
+    ) -> Result<Body, Refusal> {
+        scratch.trailers.clear();
+        // Of a small message trailers are dropped, as RFC 9110 section 6.5.1 allows: its length is known.
+        let mut content = self.body.plain().start..self.body.plain().start;
+        self.decode_content(request, &mut content, &mut scratch.trailers)?;
+        let length = content.len() as u64;
+        write_head(request, head, head_bytes, Content::Length(length), scratch);
+        request.consume(content.start);
+        request.remove(content.len()..self.body.end() - content.start);
+        prepend(request, &scratch.head, buffers)?;
+        Ok(if length > 0 { Body::Length(length) } else { Body::None })
+    }
+
+    /// Decodes what is open, and draws the content in it together behind `content`. True at the end of the message.
+    fn decode_content(
+        &mut self,
+        request: &mut WireBuffer,
+        content: &mut std::ops::Range<usize>,
+        trailers: &mut FieldList,
+    ) -> Result<bool, Refusal> {
+        loop {
+            let plain = self.body.plain();
+            let bytes = &request.unread()[plain.clone()];
+            match self.decoder.advance(bytes, self.body.is_open(), trailers).map_err(refusal_for)? {
+                Part::Content(found) => {
+                    self.body.decoded(found.end);
+                    let found = plain.start + found.start..plain.start + found.end;
+                    if content.start == content.end {
+                        *content = found;
+                    } else {
+                        let length = found.len();
+                        if found.start != content.end {
+                            request.unread_mut().copy_within(found, content.end);
+                        }
+                        content.end += length;
+                    }
+                }
+                Part::Trailers { consumed } | Part::Padding { consumed } => self.body.decoded(consumed),
+                Part::Done { consumed } => {
+                    self.body.decoded(consumed);
+                    return Ok(true);
+                }
+                Part::NeedMore => return Ok(false),
+            }
+        }
+    }
+
+    /// Opens and decodes what has come of a streamed message, and releases its content, framed for the server. Gives how
+    /// much content that was, and whether the message is over.
+    fn take_content(
+        &mut self,
+        request: &mut WireBuffer,
+        scratch: &mut Scratch,
+    ) -> Result<(u64, bool), Refusal> {
+        let held = usize::from(self.holds_byte);
+        let at = if self.holds_byte { 0 } else { self.body.plain().start };
+        let mut content = at..at + held;
+        let is_done = self.decode_available(request, &mut content, &mut scratch.trailers)?;
+        let length = content.len();
+        let fresh = (length - held) as u64;
+        self.consume(request, content.start);
+        let withheld = match &mut self.left {
+            Some(left) => {
+                *left = left.checked_sub(fresh).ok_or(Refusal::PayloadMalformed)?;
+                usize::from(*left == 0 && !is_done && length > 0)
+            }
+            None => 0,
+        };
+        self.holds_byte = withheld == 1;
+        let ready = length - withheld;
+        let next = if is_done {
+            self.body.end()
+        } else if self.holds_byte {
+            ready
+        } else {
+            self.next_bytes().max(ready)
+        };
+        request.release(ready, next);
+        self.body.consumed(next);
+        if self.left.is_none() {
+            // Trailers are dropped, as RFC 9110 section 6.5.1 allows.
+            frame_chunk(request, is_done, &mut scratch.path)?;
+        }
+        Ok((fresh, is_done))
+    }
+
+    fn decode_available(
+        &mut self,
+        request: &mut WireBuffer,
+        content: &mut std::ops::Range<usize>,
+        trailers: &mut FieldList,
+    ) -> Result<bool, Refusal> {
+        self.body.unframe(request)?;
+        loop {
+            if self.decode_content(request, content, trailers)? {
+                return Ok(true);
+            }
+            let Some(opening) = &mut self.opening else { return Err(Refusal::PayloadMalformed) };
+            match self.body.open_next(&mut opening.opener, request) {
+                Ok(Chunk::Opened) => {}
+                Ok(Chunk::NeedMore) => return Ok(false),
+                Err(_) => return Err(Refusal::PayloadMalformed),
+            }
+        }
+    }
+
+    /// Where the first bytes stand that are still needed.
+    fn next_bytes(&self) -> usize {
+        let plain = self.body.plain();
+        if plain.is_empty() { self.body.sealed().start } else { plain.start }
+    }
+
+    fn consume(&mut self, request: &mut WireBuffer, count: usize) {
+        request.consume(count);
+        self.body.consumed(count);
+    }
+}
+
+impl Opening {
+    /// The first chunk has opened: number and time are authentic. The order is the protocol's (section 2.2).
+    fn check(&self, world: &mut World<'_>) -> Result<(), Refusal> {
+        self.check_time(world)?;
+        let window =
+            world.rules.payload.as_ref().map_or(limits::PAYLOAD_WINDOW, |rules| rules.window).as_secs();
+        let payload = world.payload.as_mut().ok_or(Refusal::NoRoute)?;
+        let expires = self.time.saturating_add(window).saturating_add(limits::PAYLOAD_CLOCK_SLACK);
+        match (payload.remember)(&self.facts.id, self.number, expires) {
+            Remembered::New => {}
+            Remembered::Seen => return Err(Refusal::PayloadReplayed),
+            Remembered::SessionFull => return Err(Refusal::PayloadSessionRate),
+            Remembered::Full => return Err(Refusal::PayloadBusy),
+        }
+        let Some(rules) = &world.rules.payload else { return Err(Refusal::NoRoute) };
+        let app = self.facts.app.as_ref();
+        let app =
+            app.map(|app| Application { id: app.id(), platform: app.platform(), version: app.version() });
+        rules.judge_application(app).admit_sealed().map_err(Refusal::from)
+    }
+
+    fn check_time(&self, world: &World<'_>) -> Result<(), Refusal> {
+        let window =
+            world.rules.payload.as_ref().map_or(limits::PAYLOAD_WINDOW, |rules| rules.window).as_secs();
+        let now = world.payload.as_ref().ok_or(Refusal::NoRoute)?.time;
+        if self.time.abs_diff(now) <= window { Ok(()) } else { Err(Refusal::PayloadDate) }
+    }
+}
+
+fn write_head(
+    request: &WireBuffer,
+    head: &RequestHead,
+    place: std::ops::Range<usize>,
+    content: Content,
+    scratch: &mut Scratch,
+) {
+    scratch.head.clear();
+    write_inner_head(&request.unread()[place], head, &scratch.inner_fields, content, &mut scratch.head);
+}
+
+fn prepend(request: &mut WireBuffer, head: &[u8], buffers: &mut BufferPool) -> Result<(), Refusal> {
+    if request.prepend(head) || buffers.enlarge(request) && request.prepend(head) {
+        Ok(())
+    } else {
+        Err(Refusal::Exhausted)
+    }
+}
+
+/// Makes what is released a chunk for the server, and ends the body behind it when it `is_done`.
+fn frame_chunk(request: &mut WireBuffer, is_done: bool, end: &mut Vec<u8>) -> Result<(), Refusal> {
+    let length = request.out_len();
+    if length == 0 && !is_done {
+        return Ok(());
+    }
+    let line = chunk_line(length.max(1));
+    let line: &[u8] = if length > 0 { line.as_bytes() } else { b"" };
+    end.clear();
+    if length > 0 {
+        end.extend_from_slice(b"\r\n");
+    }
+    if is_done {
+        end.extend_from_slice(LAST_CHUNK);
+    }
+    if !request.widen(line.len(), end.len()) {
+        return Err(Refusal::Exhausted);
+    }
+    let out = request.out_mut();
+    out[..line.len()].copy_from_slice(line);
+    let tail = out.len() - end.len();
+    out[tail..].copy_from_slice(end);
+    Ok(())
+}
+
+/// What a fault in the inner message is answered with.
+fn refusal_for(fault: BhttpFault) -> Refusal {
+    use crate::protocol::http1::Rejection;
+    match fault {
+        BhttpFault::PathTooLong => Refusal::Malformed(Rejection::RequestLineTooLong),
+        BhttpFault::HeadTooLarge => Refusal::Malformed(Rejection::HeadTooLarge),
+        BhttpFault::TooManyFields => Refusal::Malformed(Rejection::TooManyFields),
+        _ => Refusal::PayloadMalformed,
+    }
+}

@@ -1,0 +1,277 @@
+//! The response to a sealed request: any final response, the server's or one made here, as Binary HTTP, sealed in place
+//! in the buffer it was read into, inside an outer response that says nothing.
+//!
+//! ```text
+//! out   │outer head│chunk line│salt│chunks of: │inner head│content│end│ │chunk end│
+//! ```
+
+use super::response_head::LIMITS;
+use super::response_side::{Body, Phase};
+use super::{Exchange, Scratch, World};
+use crate::policy::refusal::Refusal;
+use crate::protocol::http1::{
+    ChunkedDecoder, ChunkedOutput, HeadWriter, LAST_CHUNK, Version, chunk_line, parse_response_head,
+};
+use crate::protocol::payload::aead::{MessageKey, TAG_LEN};
+use crate::protocol::payload::binary_http::{Framing, push_content_head, push_response_head};
+use crate::protocol::payload::chunk_stream::ChunkSealer;
+use crate::protocol::payload::key_schedule::SALT_LEN;
+use crate::protocol::payload::sealed_run::{room_before, seal_run};
+use crate::protocol::progress::Progress;
+use crate::protocol::wire_buffer::WireBuffer;
+
+/// Bytes of the outer head at most, and of all that stands between it and the inner one.
+const OUTER_BYTES: usize = 384;
+
+/// What a response is sealed with, and how far it is.
+#[derive(Debug)]
+pub(super) struct SealedResponse {
+    sealer: ChunkSealer,
+    salt: [u8; SALT_LEN],
+    framing: Framing,
+    outer: Outer,
+}
+
+/// How the client sees where the outer body ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outer {
+    /// Nothing is sent yet.
+    NotBegun,
+    /// In chunks of HTTP.
+    Chunked,
+    /// By a length, or by the end of the connection.
+    Bare,
+}
+
+impl SealedResponse {
+    /// A response of which nothing is sealed. `key` is derived from `salt`, which is random.
+    pub(super) fn new(key: MessageKey, salt: [u8; SALT_LEN]) -> Self {
+        Self { sealer: ChunkSealer::new(key), salt, framing: Framing::Known, outer: Outer::NotBegun }
+    }
+
+    /// Seals what waits to be written, with the inner head or a content length from `prefix` in front of it.
+    fn seal(
+        &mut self,
+        response: &mut WireBuffer,
+        prefix: &[u8],
+        is_final: bool,
+        chunked: bool,
+    ) -> Result<(), Refusal> {
+        let first = self.outer == Outer::NotBegun;
+        if first {
+            self.outer = if chunked { Outer::Chunked } else { Outer::Bare };
+        }
+        let suffix: &[u8] = if is_final && self.framing == Framing::Indeterminate { &[0, 0] } else { &[] };
+        let plain = prefix.len() + response.out_len() + suffix.len();
+        let room = room_before(plain, is_final);
+        let salt: &[u8] = if first { &self.salt } else { &[] };
+        let line = chunk_line(salt.len() + room + plain + TAG_LEN);
+        let (line, crlf, last): (&[u8], &[u8], &[u8]) = match self.outer {
+            Outer::Chunked => (line.as_bytes(), b"\r\n", if is_final { LAST_CHUNK } else { b"" }),
+            _ => (b"", b"", b""),
+        };
+        let front = line.len() + salt.len() + room;
+        let behind = suffix.len() + TAG_LEN + crlf.len() + last.len();
+        if !response.widen(front + prefix.len(), behind) {
+            return Err(Refusal::ResponseTooLong);
+        }
+        let bytes = response.out_mut();
+        put(bytes, 0, &[line, salt]);
+        put(bytes, front, &[prefix]);
+        put(bytes, front + plain - suffix.len(), &[suffix]);
+        let sealed = seal_run(&mut self.sealer, bytes, front..front + plain, is_final);
+        let sealed = sealed.map_err(|_| Refusal::ResponseTooLong)?;
+        debug_assert_eq!(sealed.start, line.len() + salt.len());
+        put(bytes, sealed.end, &[crlf, last]);
+        Ok(())
+    }
+}
+
+impl Exchange {
+    /// Begins the sealed form of the response whose head for the client is in the scratch memory, and whose body follows
+    /// in the buffer as `self.down.body` says.
+    pub(super) fn begin_sealed(
+        &mut self,
+        status: u16,
+        length: usize,
+        world: &mut World<'_>,
+    ) -> Result<(), Refusal> {
+        let content = match self.down.body {
+            Body::None => Some(0),
+            Body::Length(length) => Some(length),
+            Body::Chunked(_) => {
+                self.down.body = Body::Chunked(ChunkedDecoder::new(ChunkedOutput::Bare));
+                None
+            }
+            Body::UntilClose => None,
+        };
+        self.response.consume(length);
+        self.encode_inner_head(content, world.scratch)?;
+        let room = OUTER_BYTES + world.scratch.inner.len();
+        if !self.response.has_room_before(room) && !world.buffers.enlarge(&mut self.response) {
+            return Err(Refusal::ResponseTooLong);
+        }
+        let is_done = self.take_content(world)?;
+        if self.down.phase == Phase::Head {
+            self.down.phase = Phase::Body;
+        }
+        self.seal_out(is_done, world)?;
+        if let Some(outcome) = &mut self.outcome {
+            outcome.status = status;
+        }
+        self.progressed(world.now);
+        Ok(())
+    }
+
+    /// Sends the answer in the scratch memory sealed.
+    pub(super) fn say_sealed(&mut self, world: &mut World<'_>) -> Result<(), Refusal> {
+        let head = match parse_response_head(&world.scratch.head, 0, &LIMITS, &mut world.scratch.fields) {
+            Ok(Progress::Done { consumed, .. }) => consumed,
+            _ => return Err(Refusal::ResponseTooLong),
+        };
+        let body = world.scratch.head.len() - head;
+        self.encode_inner_head(Some(body as u64), world.scratch)?;
+        if body > 0 && !self.response.place_before(&world.scratch.head[head..]) {
+            return Err(Refusal::ResponseTooLong);
+        }
+        self.seal_out(true, world)
+    }
+
+    /// The out window is empty: seals the next part of the body.
+    pub(super) fn take_sealed_body(&mut self, world: &mut World<'_>) -> Result<(), Refusal> {
+        let is_done = self.take_content(world)?;
+        world.scratch.inner.clear();
+        let content = self.response.out_len();
+        if content == 0 && !is_done {
+            return Ok(());
+        }
+        self.prefix_content(content, world.scratch);
+        self.seal_out(is_done, world)
+    }
+
+    /// The server's connection ended, and with it the body.
+    pub(super) fn end_sealed(&mut self, world: &mut World<'_>) -> Result<(), Refusal> {
+        world.scratch.inner.clear();
+        self.seal_out(true, world)
+    }
+
+    /// Releases the content that is there. True when that was the end of it.
+    fn take_content(&mut self, world: &mut World<'_>) -> Result<bool, Refusal> {
+        let available = self.response.unread_len();
+        let is_done = match &mut self.down.body {
+            Body::None => {
+                self.response.release(0, 0);
+                true
+            }
+            Body::Length(rest) => {
+                let count = (*rest).min(available as u64);
+                *rest -= count;
+                let is_done = *rest == 0;
+                self.response.release(count as usize, count as usize);
+                is_done
+            }
+            Body::Chunked(decoder) => {
+                let decoded =
+                    decoder.advance(self.response.unread_mut()).map_err(Refusal::ResponseMalformed)?;
+                self.response.release(decoded.produced, decoded.taken);
+                decoded.done
+            }
+            Body::UntilClose => {
+                self.response.release(available, available);
+                false
+            }
+        };
+        self.note_body_part(available, is_done, world);
+        Ok(is_done)
+    }
+
+    /// Writes the head in the scratch memory, which was parsed or is about to be, in Binary HTTP's form.
+    fn encode_inner_head(&mut self, content: Option<u64>, scratch: &mut Scratch) -> Result<(), Refusal> {
+        let Ok(Progress::Done { value, .. }) =
+            parse_response_head(&scratch.head, 0, &LIMITS, &mut scratch.fields)
+        else {
+            return Err(Refusal::ResponseTooLong);
+        };
+        let framing = if content.is_some() { Framing::Known } else { Framing::Indeterminate };
+        let Some(sealed) = self.sealing() else { return Err(Refusal::ResponseTooLong) };
+        sealed.framing = framing;
+        let (bytes, fields) = (&scratch.head, &scratch.fields);
+        let fields = fields.iter().map(|field| (field.name.of(bytes), field.value.of(bytes)));
+        scratch.inner.clear();
+        push_response_head(framing, value.status, fields, &mut scratch.inner);
+        if let Some(length) = content {
+            push_content_head(length, &mut scratch.inner);
+        }
+        Ok(())
+    }
+
+    /// In a message of unknown length each part of the content has its own length in front.
+    fn prefix_content(&mut self, content: usize, scratch: &mut Scratch) {
+        let is_indeterminate = self.sealing().is_some_and(|sealed| sealed.framing == Framing::Indeterminate);
+        if content > 0 && is_indeterminate {
+            push_content_head(content as u64, &mut scratch.inner);
+        }
+    }
+
+    /// Seals what is released, behind what is in `scratch.inner`; in front of the first part goes the outer head.
+    fn seal_out(&mut self, is_final: bool, world: &mut World<'_>) -> Result<(), Refusal> {
+        let version = self.up.version;
+        let persists = self.down.persists;
+        let Some(sealed) = self.sealed.as_mut().and_then(|sealed| sealed.response.as_mut()) else {
+            return Err(Refusal::ResponseTooLong);
+        };
+        let first = sealed.outer == Outer::NotBegun;
+        if first && sealed.framing == Framing::Indeterminate && self.response.out_len() > 0 {
+            push_content_head(self.response.out_len() as u64, &mut world.scratch.inner);
+        }
+        // All of it is here: its length can be said.
+        let chunked = !is_final && version == Version::Http11;
+        sealed.seal(&mut self.response, &world.scratch.inner, is_final, chunked)?;
+        if !first {
+            return Ok(());
+        }
+        let length = is_final.then_some(self.response.out_len() as u64);
+        let head = &mut world.scratch.head;
+        head.clear();
+        write_outer_head(length, chunked, persists, version, world.date, head);
+        if self.response.place_before(head) { Ok(()) } else { Err(Refusal::ResponseTooLong) }
+    }
+
+    fn sealing(&mut self) -> Option<&mut SealedResponse> {
+        self.sealed.as_mut()?.response.as_mut()
+    }
+}
+
+fn put(bytes: &mut [u8], at: usize, parts: &[&[u8]]) {
+    let mut at = at;
+    for part in parts {
+        bytes[at..at + part.len()].copy_from_slice(part);
+        at += part.len();
+    }
+}
+
+fn write_outer_head(
+    length: Option<u64>,
+    chunked: bool,
+    persists: bool,
+    version: Version,
+    date: &[u8],
+    out: &mut Vec<u8>,
+) {
+    let mut writer = HeadWriter::new(out);
+    writer.status_line(200, b"OK");
+    writer.field(b"date", date);
+    writer.field(b"content-type", b"message/payload-response");
+    writer.field(b"cache-control", b"no-store, no-transform");
+    match (persists, version) {
+        (false, _) => writer.field(b"connection", b"close"),
+        (true, Version::Http10) => writer.field(b"connection", b"keep-alive"),
+        (true, Version::Http11) => {}
+    }
+    match length {
+        Some(length) => writer.field_number(b"content-length", length),
+        None if chunked => writer.field(b"transfer-encoding", b"chunked"),
+        None => {}
+    }
+    writer.end();
+}

@@ -1,0 +1,495 @@
+//! Sealed requests: what the server gets and the client opens, in what order a message is checked, and that nothing of a
+//! message that does not open whole ever completes a request.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::*;
+use super::stage::{Stage, Vault, open_route, ruleset_of};
+use crate::limits;
+use crate::policy::payload_keys::{PayloadClock, PayloadKeys};
+use crate::policy::payload_rules::{ApplicationRules, PayloadMode, PayloadRules};
+use crate::policy::route_table::Route;
+use crate::policy::ruleset::Ruleset;
+use crate::protocol::payload::aead::{Aead, TAG_LEN};
+use crate::protocol::payload::binary_http::{
+    FieldList, Framing, MessageLimits, Part, RequestControl, ResponseDecoder, push_content_head,
+    push_request_head,
+};
+use crate::protocol::payload::chunk_stream::{ChunkOpener, ChunkSealer, Opened};
+use crate::protocol::payload::key_schedule::{
+    MessageHeader, RequestPrk, SessionSecret, request_keys, response_key,
+};
+use crate::protocol::payload::ticket::{SessionFacts, TicketKey, TicketKeys};
+use crate::protocol::progress::Progress;
+
+const NOW: u64 = 1_000_000;
+const START: [u8; 16] = [3; 16];
+
+/// An app with a session.
+struct App {
+    facts: SessionFacts,
+    ticket: Vec<u8>,
+    /// Of the message sealed last.
+    prk: Option<RequestPrk>,
+}
+
+/// A response as the app sees it.
+#[derive(Debug, PartialEq)]
+struct Answer {
+    status: u16,
+    fields: Vec<(String, String)>,
+    content: String,
+}
+
+impl App {
+    fn new(aead: Aead) -> Self {
+        let facts = SessionFacts {
+            id: [1; 16],
+            secret: SessionSecret::new(&[2; 32]),
+            aead,
+            issued: NOW,
+            expires: NOW + 3600,
+            start: START,
+            app: None,
+        };
+        let ticket = keys().tickets.seal(&facts, &[4; 12]);
+        Self { facts, ticket, prk: None }
+    }
+
+    /// A whole message on the wire, its plaintext in chunks of these lengths and the rest in the final one.
+    fn seal_at(&mut self, n: u64, t: u64, plaintext: &[u8], chunks: &[usize]) -> Vec<u8> {
+        let mut body = Vec::new();
+        assert!(MessageHeader::write(&self.ticket, n, t, &[n as u8; 16], &mut body));
+        let (prk, key) = request_keys(&self.facts.secret, self.facts.aead, &body);
+        self.prk = Some(prk);
+        let mut sealer = ChunkSealer::new(key);
+        let mut rest = plaintext;
+        for length in chunks.iter().copied().map(Some).chain([None]) {
+            let (now, later) = rest.split_at(length.unwrap_or(rest.len()));
+            let mut room = vec![0; ChunkSealer::HEAD_ROOM];
+            room.extend_from_slice(now);
+            room.extend_from_slice(&[0; TAG_LEN]);
+            let plain = ChunkSealer::HEAD_ROOM..ChunkSealer::HEAD_ROOM + now.len();
+            let wire = sealer.seal(&mut room, plain, length.is_none()).unwrap();
+            body.extend_from_slice(&room[wire]);
+            rest = later;
+        }
+        body
+    }
+
+    fn seal(&mut self, n: u64, plaintext: &[u8]) -> Vec<u8> {
+        self.seal_at(n, NOW, plaintext, &[])
+    }
+
+    /// Opens the sealed response in an outer one with a length or in chunks.
+    fn open(&self, outer: &[u8]) -> Answer {
+        let at = outer.windows(4).position(|four| four == b"\r\n\r\n").expect("an outer head") + 4;
+        let head = String::from_utf8(outer[..at].to_vec()).unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert!(head.contains("content-type: message/payload-response\r\n"), "{head}");
+        assert!(head.contains("cache-control: no-store, no-transform\r\n"), "{head}");
+        let body = if head.contains("transfer-encoding: chunked") {
+            unchunked(&outer[at..])
+        } else {
+            assert!(head.contains(&format!("content-length: {}\r\n", outer.len() - at)), "{head}");
+            outer[at..].to_vec()
+        };
+        self.open_body(&body)
+    }
+
+    fn open_body(&self, body: &[u8]) -> Answer {
+        let (salt, sealed) = body.split_first_chunk::<16>().expect("a salt");
+        let key = response_key(self.prk.as_ref().unwrap(), self.facts.aead, salt);
+        let mut opener = ChunkOpener::new(key, limits::PAYLOAD_CHUNK_SENT_BYTES);
+        let mut sealed = sealed.to_vec();
+        let mut message = Vec::new();
+        loop {
+            let Opened::Chunk { plaintext, taken, is_final } = opener.advance(&mut sealed, true).unwrap()
+            else {
+                panic!("not whole")
+            };
+            message.extend_from_slice(&sealed[plaintext]);
+            sealed.drain(..taken);
+            if is_final {
+                break;
+            }
+        }
+        read_response(&message)
+    }
+}
+
+fn read_response(message: &[u8]) -> Answer {
+    let limits = MessageLimits { path_bytes: 0, head_bytes: 1 << 16, field_count: 100 };
+    let mut decoder = ResponseDecoder::new(limits, false);
+    let mut fields = FieldList::new();
+    let Progress::Done { value, consumed } = decoder.head(message, true, &mut fields).unwrap() else {
+        panic!("no head")
+    };
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let fields_of = |list: &FieldList| {
+        list.iter().map(|line| (text(line.name.of(message)), text(line.value.of(message)))).collect()
+    };
+    let named = fields_of(&fields);
+    let (mut rest, mut content) = (&message[consumed..], String::new());
+    loop {
+        match decoder.advance(rest, true, &mut fields).unwrap() {
+            Part::Content(range) => {
+                content.push_str(&text(&rest[range.clone()]));
+                rest = &rest[range.end..];
+            }
+            Part::Trailers { consumed } | Part::Padding { consumed } => rest = &rest[consumed..],
+            Part::Done { .. } => return Answer { status: value.status, fields: named, content },
+            Part::NeedMore => panic!("not whole"),
+        }
+    }
+}
+
+fn unchunked(mut bytes: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let line = bytes.windows(2).position(|two| two == b"\r\n").expect("a chunk line");
+        let length = usize::from_str_radix(std::str::from_utf8(&bytes[..line]).unwrap(), 16).unwrap();
+        if length == 0 {
+            assert_eq!(bytes, b"0\r\n\r\n");
+            return body;
+        }
+        body.extend_from_slice(&bytes[line + 2..line + 2 + length]);
+        bytes = &bytes[line + 4 + length..];
+    }
+}
+
+fn keys() -> PayloadKeys {
+    let key = HpkePrivateKey::generate(Kem::X25519, &[7; 32]);
+    let gateway = Arc::new(GatewayKeys::new(vec![(1, key)]).unwrap());
+    PayloadKeys {
+        key_list: gateway.encode().into(),
+        gateway,
+        document: None,
+        tickets: TicketKeys::new(vec![TicketKey::new(&[9; 32])]).unwrap(),
+        starts: vec![START],
+        clock: PayloadClock { started: Monotonic(0), unix: NOW, window: 30 },
+    }
+}
+
+fn rules(mode: PayloadMode) -> Rules {
+    let payload = PayloadRules {
+        session_lifetime: Duration::from_secs(3600),
+        window: Duration::from_secs(30),
+        session_entries: 1024,
+        relays: Vec::new(),
+        applications: ApplicationRules::default(),
+        service: None,
+    };
+    let routes = vec![Route { payload: mode, ..open_route() }];
+    Rules::new(Arc::new(Ruleset { payload: Some(Arc::new(payload)), ..ruleset_of(routes) }))
+}
+
+fn stage(mode: PayloadMode) -> Stage {
+    let mut stage = Stage::under(rules(mode));
+    stage.vault = Some(Vault { keys: keys(), seen: HashSet::new(), full: None });
+    stage
+}
+
+/// A request in Binary HTTP's form.
+fn message(framing: Framing, method: &str, path: &str, content: &[u8]) -> Vec<u8> {
+    let control = RequestControl {
+        method: method.as_bytes(),
+        scheme: b"https",
+        authority: b"a.test",
+        path: path.as_bytes(),
+    };
+    let fields = [(&b"accept"[..], &b"*/*"[..])];
+    let mut out = Vec::new();
+    push_request_head(framing, &control, fields.into_iter(), &mut out);
+    match framing {
+        Framing::Known => {
+            push_content_head(content.len() as u64, &mut out);
+            out.extend_from_slice(content);
+        }
+        Framing::Indeterminate => {
+            for part in content.chunks(1000) {
+                push_content_head(part.len() as u64, &mut out);
+                out.extend_from_slice(part);
+            }
+            out.extend_from_slice(&[0, 0]);
+        }
+    }
+    out
+}
+
+/// The outer request around a sealed body.
+fn posted(body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "POST /.well-known/payload-message HTTP/1.1\r\nHost: edge.test\r\nContent-Type: message/payload-request\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+fn posted_in_chunks(body: &[u8], size: usize) -> Vec<u8> {
+    let mut out = b"POST /.well-known/payload-message HTTP/1.1\r\nHost: edge.test\r\n\
+        Content-Type: message/payload-request\r\nTransfer-Encoding: chunked\r\n\r\n"
+        .to_vec();
+    for part in body.chunks(size) {
+        out.extend_from_slice(format!("{:x}\r\n", part.len()).as_bytes());
+        out.extend_from_slice(part);
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"0\r\n\r\n");
+    out
+}
+
+fn ok(body: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nContent-Type: text/plain\r\n\r\n{body}", body.len())
+}
+
+#[test]
+fn a_sealed_request_reaches_the_server_as_a_plain_one_and_its_answer_comes_back_sealed() {
+    for aead in Aead::ALL {
+        let mut app = App::new(aead);
+        let mut stage = stage(PayloadMode::Require);
+        for n in 0..3 {
+            let wire = app.seal(n, &message(Framing::Known, "POST", "/orders?x=1", b"hello"));
+            let got = stage.client(posted(&wire)).at_server();
+            assert!(got.starts_with("POST /orders?x=1 HTTP/1.1\r\nhost: a.test\r\naccept: */*\r\n"), "{got}");
+            assert!(got.contains("content-length: 5\r\n") && got.ends_with("\r\n\r\nhello"), "{got}");
+            assert!(!got.contains("payload"), "nothing of the outer request: {got}");
+            let answer = stage.server(ok("there")).bytes_at_client();
+            assert!(!answer.windows(5).any(|five| five == b"there"));
+            let answer = app.open(&answer);
+            assert_eq!((answer.status, answer.content.as_str()), (200, "there"));
+            assert!(answer.fields.contains(&("content-type".into(), "text/plain".into())), "{answer:?}");
+        }
+        assert_eq!(stage.orders.len(), 3);
+    }
+}
+
+#[test]
+fn every_framing_of_the_message_and_of_the_outer_request_is_read_alike() {
+    for framing in [Framing::Known, Framing::Indeterminate] {
+        for (length, chunk) in [(0, 10), (1, 10), (2500, 700), (60_000, 16_384), (60_000, 333)] {
+            let content = vec![b'x'; length];
+            let plaintext = message(framing, "PUT", "/a", &content);
+            let chunks = vec![chunk.min(plaintext.len()); (plaintext.len() / chunk).min(plaintext.len() - 1)];
+            for size in [0, 7, 1000] {
+                let mut app = App::new(Aead::Aes128Gcm);
+                let wire = app.seal_at(1, NOW, &plaintext, &chunks);
+                let mut stage = stage(PayloadMode::Accept);
+                let outer = if size == 0 { posted(&wire) } else { posted_in_chunks(&wire, size) };
+                let got = stage.client(outer).at_server();
+                let (head, body) = got.split_once("\r\n\r\n").unwrap();
+                assert!(head.starts_with("PUT /a HTTP/1.1\r\n"), "{head}");
+                assert_eq!(body.len(), length, "{framing:?} {length} {chunk} {size}: {head}");
+                stage.server(ok("done"));
+                assert_eq!(app.open(&stage.bytes_at_client()).content, "done");
+            }
+        }
+    }
+}
+
+/// Content above what is opened whole, in every framing, byte for byte; and the last of it only once the final chunk is
+/// open.
+#[test]
+fn a_large_message_streams_and_completes_only_when_it_is_open() {
+    for framing in [Framing::Known, Framing::Indeterminate] {
+        let content: Vec<u8> = (0..300_000).map(|at| b'a' + (at % 23) as u8).collect();
+        let plaintext = message(framing, "POST", "/up", &content);
+        let mut app = App::new(Aead::ChaCha20Poly1305);
+        let chunks = vec![16_000; plaintext.len() / 16_000];
+        let wire = app.seal_at(1, NOW, &plaintext, &chunks);
+        let outer = posted(&wire);
+        let mut stage = stage(PayloadMode::Accept);
+        for part in outer[..outer.len() - 1].chunks(9_999) {
+            stage.client(part);
+        }
+        let begun = stage.at_server();
+        match framing {
+            Framing::Known => {
+                assert!(begun.contains("content-length: 300000\r\n"));
+                let body = begun.split_once("\r\n\r\n").unwrap().1;
+                assert!(body.len() > 200_000 && body.len() < 300_000, "{}", body.len());
+            }
+            Framing::Indeterminate => {
+                assert!(begun.contains("transfer-encoding: chunked\r\n") && !begun.ends_with("0\r\n\r\n"));
+            }
+        }
+        stage.client(&outer[outer.len() - 1..]);
+        let got = begun + &stage.at_server();
+        let body = got.split_once("\r\n\r\n").unwrap().1.as_bytes();
+        let body = if framing == Framing::Known { body.to_vec() } else { unchunked(body) };
+        assert!(body == content, "{framing:?} {} of {}", body.len(), content.len());
+        stage.server(ok("stored"));
+        assert_eq!(app.open(&stage.bytes_at_client()).content, "stored");
+    }
+}
+
+#[test]
+fn a_large_message_that_breaks_tears_the_servers_request_down_unfinished() {
+    for framing in [Framing::Known, Framing::Indeterminate] {
+        let plaintext = message(framing, "POST", "/up", &vec![b'c'; 200_000]);
+        let mut app = App::new(Aead::Aes256Gcm);
+        let chunks = vec![16_000; plaintext.len() / 16_000];
+        let mut wire = app.seal_at(1, NOW, &plaintext, &chunks);
+        *wire.last_mut().unwrap() ^= 1;
+        let mut stage = stage(PayloadMode::Accept);
+        posted(&wire).chunks(9_999).for_each(|part| {
+            stage.client(part);
+        });
+        let got = stage.at_server();
+        let body = got.split_once("\r\n\r\n").unwrap().1;
+        assert!(body.len() < 200_000 || !body.ends_with("0\r\n\r\n"));
+        assert_eq!(stage.released, [false], "the server's connection is closed");
+        let answer = app.open(&stage.bytes_at_client());
+        assert_eq!((answer.status, answer.content.contains("payload-malformed")), (400, true), "{answer:?}");
+    }
+}
+
+#[test]
+fn responses_of_every_framing_come_back_sealed() {
+    let big = "b".repeat(100_000);
+    for (response, content, ends) in [
+        (ok(&big), big.as_str(), false),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n".into(),
+            "abcde",
+            false,
+        ),
+        ("HTTP/1.1 200 OK\r\n\r\nuntil the end".into(), "until the end", true),
+        ("HTTP/1.1 204 No Content\r\n\r\n".into(), "", false),
+    ] {
+        for part in [1, 1000, usize::MAX] {
+            let mut app = App::new(Aead::Aes128Gcm);
+            let mut stage = stage(PayloadMode::Accept);
+            stage.client(posted(&app.seal(1, &message(Framing::Known, "GET", "/", b""))));
+            stage.server(&response.as_bytes()[..response.len().min(200)]);
+            let rest = &response.as_bytes()[response.len().min(200)..];
+            rest.chunks(part.max(if rest.len() > 1000 { 999 } else { 1 })).for_each(|bytes| {
+                stage.server(bytes);
+            });
+            if ends {
+                stage.server_ends();
+            }
+            assert_eq!(app.open(&stage.bytes_at_client()).content, content, "{part} {:.60}", response);
+        }
+    }
+}
+
+#[test]
+fn a_response_that_the_server_cuts_never_gets_its_final_chunk() {
+    let mut app = App::new(Aead::Aes128Gcm);
+    let mut stage = stage(PayloadMode::Accept);
+    stage.client(posted(&app.seal(1, &message(Framing::Known, "GET", "/", b""))));
+    stage.server("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf").server_ends();
+    let got = stage.bytes_at_client();
+    assert!(got.windows(26).any(|some| some == b"transfer-encoding: chunked"));
+    assert!(!got.ends_with(b"0\r\n\r\n"));
+    assert_eq!(stage.ending, Some(Ending::Cut));
+}
+
+/// What the app gets, sealed or in clear, for a message; nothing reaches a server.
+#[track_caller]
+fn check_refused(stage: &mut Stage, app: &App, wire: &[u8], sealed: bool, status: u16, reason: &str) {
+    stage.client(posted(wire));
+    assert_eq!(stage.at_server(), "", "{reason}");
+    let got = stage.bytes_at_client();
+    if sealed {
+        let answer = app.open(&got);
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(answer.content.contains(&format!("\"reason\":\"{reason}\"")), "{answer:?}");
+    } else {
+        let text = String::from_utf8(got).unwrap();
+        assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{reason}: {text}");
+        assert!(text.contains(&format!("\"reason\":\"{reason}\"")), "{text}");
+        assert!(text.contains("cache-control: no-store"), "{text}");
+    }
+}
+
+#[test]
+fn what_is_wrong_before_the_first_chunk_opens_is_said_in_clear() {
+    let mut app = App::new(Aead::Aes128Gcm);
+    let wire = app.seal(1, &message(Framing::Known, "GET", "/", b""));
+    let other = TicketKeys::new(vec![TicketKey::new(&[8; 32])]).unwrap();
+    let foreign = other.seal(&app.facts, &[4; 12]);
+    let mut swapped = wire.clone();
+    swapped[3..3 + foreign.len()].copy_from_slice(&foreign);
+    check_refused(&mut stage(PayloadMode::Accept), &app, &swapped, false, 422, "payload-session-unknown");
+    let mut late = stage(PayloadMode::Accept);
+    late.vault.as_mut().unwrap().keys.clock.unix += 3600;
+    check_refused(&mut late, &app, &wire, false, 422, "payload-session-unknown");
+    for end in 0..wire.len() {
+        let reason = (400, "payload-malformed");
+        check_refused(&mut stage(PayloadMode::Accept), &app, &wire[..end], false, reason.0, reason.1);
+    }
+    // Whatever is changed, but in the ticket: one answer.
+    let ticket = 3..3 + app.ticket.len();
+    for at in (0..wire.len()).filter(|at| !ticket.contains(at) && *at != 1 && *at != 2) {
+        let mut changed = wire.clone();
+        changed[at] ^= 1;
+        check_refused(&mut stage(PayloadMode::Accept), &app, &changed, false, 400, "payload-malformed");
+    }
+}
+
+#[test]
+fn what_is_wrong_behind_it_is_said_sealed() {
+    let get = message(Framing::Known, "GET", "/", b"");
+    for (t, window) in [(NOW - 30, true), (NOW - 31, false), (NOW + 30, true), (NOW + 31, false)] {
+        let mut app = App::new(Aead::Aes128Gcm);
+        let wire = app.seal_at(1, t, &get, &[]);
+        let mut stage = stage(PayloadMode::Accept);
+        if window {
+            assert_ne!(stage.client(posted(&wire)).at_server(), "");
+        } else {
+            check_refused(&mut stage, &app, &wire, true, 400, "payload-date");
+        }
+    }
+    let mut app = App::new(Aead::Aes128Gcm);
+    let wire = app.seal(1, &get);
+    let mut twice = stage(PayloadMode::Accept);
+    twice.client(posted(&wire)).server(ok("once"));
+    twice.bytes_at_client();
+    twice.at_server();
+    check_refused(&mut twice, &app, &wire, true, 409, "payload-replayed");
+    let other_time = app.seal_at(1, NOW + 1, &get, &[]);
+    check_refused(&mut twice, &app, &other_time, true, 409, "payload-replayed");
+    for (full, status, reason) in
+        [(Remembered::SessionFull, 429, "payload-session-rate"), (Remembered::Full, 503, "payload-busy")]
+    {
+        let mut stage = stage(PayloadMode::Accept);
+        stage.vault.as_mut().unwrap().full = Some(full);
+        check_refused(&mut stage, &app, &other_time, true, status, reason);
+    }
+    let mut trailing = get.clone();
+    trailing.extend_from_slice(b"\0\0x");
+    let wire = app.seal(2, &trailing);
+    check_refused(&mut stage(PayloadMode::Accept), &app, &wire, true, 400, "payload-malformed");
+    let wire = app.seal(3, &message(Framing::Known, "POST", "/.well-known/payload-message", b""));
+    check_refused(&mut stage(PayloadMode::Accept), &app, &wire, true, 404, "no-route");
+    let wire = app.seal(4, &get);
+    check_refused(&mut stage(PayloadMode::Off), &app, &wire, true, 404, "no-route");
+}
+
+#[test]
+fn plain_requests_are_taken_where_the_route_says_so() {
+    let plain = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
+    assert_eq!(stage(PayloadMode::Require).client(plain).refusal(), (403, "payload-required".into()));
+    for mode in [PayloadMode::Off, PayloadMode::Accept] {
+        assert_ne!(stage(mode).client(plain).at_server(), "");
+    }
+}
+
+#[test]
+fn the_endpoint_asks_for_its_method_and_media_type() {
+    for (method, media, expected) in [
+        ("GET", "message/payload-request", (405, "method-not-allowed")),
+        ("POST", "text/plain", (415, "media-type")),
+    ] {
+        let request = format!(
+            "{method} /.well-known/payload-message HTTP/1.1\r\nHost: a.test\r\nContent-Type: {media}\r\nContent-Length: 0\r\n\r\n"
+        );
+        let got = stage(PayloadMode::Accept).client(request).refusal();
+        assert_eq!(got, (expected.0, expected.1.to_owned()));
+    }
+}
