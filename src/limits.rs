@@ -160,6 +160,13 @@ pub const PAYLOAD_MESSAGE_TIME: Duration = Duration::from_secs(15 * 60);
 /// Seconds that the clocks of two workers may differ by, and a message be remembered beyond its window.
 pub const PAYLOAD_CLOCK_SLACK: u64 = 2;
 
+/// Seconds after which an entry that has expired is emptied rather than left for the next to replace.
+pub const REPLAY_STALE: u64 = 15 * 60;
+/// Lines of the replay memory in which a message may stand.
+pub const REPLAY_REACH: usize = 16;
+/// Times that a message tries for a slot which others were quicker to take. Each failure is another's success.
+pub const REPLAY_ATTEMPTS: u32 = 64;
+
 /// Bytes of plaintext that open a session, and that answer: a ticket in base64url or an identity, and room to spare.
 pub const PAYLOAD_SESSION_BYTES: usize = 4096;
 /// Keys of the proxy that open at once: two of each kind while they rotate, and as many again for who rotates faster.
@@ -362,7 +369,7 @@ pub const PAYLOAD_WINDOW_MAX: Duration = Duration::from_secs(10 * 60);
 pub const PAYLOAD_REPLAY_ENTRIES: u64 = 6_000_000;
 /// Fewest messages remembered: enough for one session and its neighbours, and to see in a test how a full memory refuses.
 pub const PAYLOAD_REPLAY_ENTRIES_MIN: u64 = 64;
-/// Most messages remembered: what they take is some GiB, all of it at the start.
+/// Most messages remembered: what they take is 3 GiB, all of it once that many have come.
 pub const PAYLOAD_REPLAY_ENTRIES_MAX: u64 = 1 << 28;
 /// Default messages of one session remembered at once: more than an app sends in a minute.
 pub const PAYLOAD_SESSION_ENTRIES: u32 = 1024;
