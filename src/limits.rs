@@ -11,6 +11,10 @@ use std::time::Duration;
 pub const BUFFER_SMALL_BYTES: usize = 8 * 1024;
 /// One direction of a bulk transfer. From 128 KiB up the cost per byte no longer falls.
 pub const BUFFER_LARGE_BYTES: usize = 256 * 1024;
+/// One direction of a single message in one piece: all of it must be there before any of it opens.
+pub const BUFFER_MESSAGE_BYTES: usize = PAYLOAD_SINGLE_BYTES + 64 * 1024;
+/// Such buffers that one worker may hold (34 MiB); beyond it 503.
+pub const MESSAGE_BUFFERS_PER_WORKER: usize = 32;
 /// Free room in front of what is read, so that a longer head can be written where the old one stood.
 pub const HEAD_ROOM: usize = 1024;
 /// Free room behind what is read: CRLF and last-chunk of a chunk made here.
@@ -155,6 +159,8 @@ pub const PAYLOAD_APP_VERSION_BYTES: usize = 64;
 
 /// Plaintext of a message that is opened to its end before its first byte goes to a server. Larger ones stream.
 pub const PAYLOAD_WHOLE_BYTES: usize = 64 * 1024;
+/// A single message in one piece, sealed or open: it has to be held as a whole, in both directions.
+pub const PAYLOAD_SINGLE_BYTES: usize = 1024 * 1024;
 /// Time for a message to come whole, however busily its bytes trickle: 100 MiB over a link of 1 Mbit/s.
 pub const PAYLOAD_MESSAGE_TIME: Duration = Duration::from_secs(15 * 60);
 /// Seconds that the clocks of two workers may differ by, and a message be remembered beyond its window.

@@ -52,7 +52,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use zerocopy::FromZeros;
 
 use crate::limits;
-use crate::policy::exchange::Remembered;
+use crate::policy::exchange::{MessageId, Remembered};
 use fingerprint::{Fingerprint, FingerprintKeys, Share};
 
 /// Words of a line: the overflow and seven slots, 64 bytes.
@@ -71,23 +71,6 @@ pub struct ReplaySettings {
     pub session_entries: u32,
     /// Seconds that a message's time may differ from ours, either way; at most [`limits::PAYLOAD_WINDOW_MAX`].
     pub window: u64,
-}
-
-/// Which message it is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum MessageId<'a> {
-    /// The message of a session with this number.
-    OfSession {
-        /// The session's id.
-        session: [u8; 16],
-        /// The number its client gave it.
-        number: u64,
-    },
-    /// A single message with this encapsulated key.
-    Single {
-        /// `enc` of RFC 9180.
-        enc: &'a [u8],
-    },
 }
 
 /// The memory of all workers.

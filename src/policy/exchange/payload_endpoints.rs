@@ -32,6 +32,10 @@ pub(super) enum SealedForm {
     Session,
     /// A message of a session.
     Message,
+    /// A single message, in one piece (RFC 9458).
+    Whole,
+    /// A single message in chunks.
+    Chunked,
 }
 
 /// What is told of the keys.
@@ -57,7 +61,8 @@ impl Endpoint {
 
     fn allow(self) -> &'static str {
         match self {
-            Self::Gateway | Self::KeyDocument => "GET, HEAD",
+            Self::Gateway => "GET, HEAD, POST",
+            Self::KeyDocument => "GET, HEAD",
             Self::Session | Self::Message => "POST",
         }
     }
@@ -84,7 +89,13 @@ impl Endpoint {
             (Self::Message, Method::Post) if says(b"message/payload-request") => {
                 Declined::Sealed(SealedForm::Message, framing)
             }
-            (Self::Session | Self::Message, Method::Post) => Refusal::PayloadMediaType.into(),
+            (Self::Gateway, Method::Post) if says(b"message/ohttp-req") => {
+                Declined::Sealed(SealedForm::Whole, framing)
+            }
+            (Self::Gateway, Method::Post) if says(b"message/ohttp-chunked-req") => {
+                Declined::Sealed(SealedForm::Chunked, framing)
+            }
+            (Self::Gateway | Self::Session | Self::Message, Method::Post) => Refusal::PayloadMediaType.into(),
             _ => Declined::NotAllowed { allow: self.allow().to_owned() },
         }
     }
