@@ -195,17 +195,21 @@ fn a_table_has_the_size_that_its_documentation_says() {
     assert!(memory.words[memory.skipped..].as_ptr() as usize % 64 == 0, "lines straddle lines of the cache");
 }
 
-/// Single messages at home in the same line, and that number of them.
-fn at_one_home(memory: &ReplayMemory, count: usize) -> Vec<[u8; 8]> {
-    let home = |enc: &[u8; 8]| memory.candidate(MessageId::Single { enc }, EXPIRES, NOW).print.reach().next();
-    let first = home(&[0; 8]);
-    (0u64..).map(u64::to_be_bytes).filter(|enc| home(enc) == first).take(count).collect()
+fn home(memory: &ReplayMemory, message: MessageId<'_>) -> Option<u64> {
+    memory.candidate(message, EXPIRES, NOW).print.reach().next()
+}
+
+/// That number of single messages with the home of `message`.
+fn at_home_of(memory: &ReplayMemory, message: MessageId<'_>, count: usize) -> Vec<[u8; 8]> {
+    let theirs = home(memory, message);
+    let encs = (0u64..).map(u64::to_be_bytes);
+    encs.filter(|enc| home(memory, MessageId::Single { enc }) == theirs).take(count).collect()
 }
 
 #[test]
 fn what_went_past_a_full_line_is_found_when_the_line_has_room_again() {
     let memory = memory(1000, 1024);
-    let encs = at_one_home(&memory, SLOTS + 2);
+    let encs = at_home_of(&memory, of_session(1, 0), SLOTS + 2);
     let (fillers, late) = encs.split_at(SLOTS);
     for enc in fillers {
         assert_eq!(memory.insert(MessageId::Single { enc }, NOW, NOW), Remembered::New);
@@ -277,7 +281,7 @@ fn no_order_of_steps_lets_a_message_in_twice() {
     // In front of the candidates' home stand entries that have expired for the second thread and not for the first, so
     // that they find room in different slots, or in different lines.
     for fillers in [0, 1, SLOTS - 1, SLOTS] {
-        let encs = at_one_home(&memory(1000, 1024), fillers + 1);
+        let encs = at_home_of(&memory(1000, 1024), of_session(1, 0), fillers + 1);
         let (last, fillers) = encs.split_last().expect("one at least");
         let build = || {
             let memory = memory(1000, 1024);
@@ -293,16 +297,16 @@ fn no_order_of_steps_lets_a_message_in_twice() {
 
 #[test]
 fn no_order_of_steps_exceeds_a_share() {
-    // With a share of 4 all numbers are of one set.
-    for expiries in [[EXPIRES; 3], [NOW, EXPIRES, EXPIRES]] {
+    // With a share of 4 all numbers are of one set, of which three are there. Fillers as above.
+    for fillers in 0..=SLOTS {
+        let encs = at_home_of(&memory(1000, 4), of_session(1, 0), fillers);
         let build = || {
             let memory = memory(1000, 4);
-            for (number, expires) in (0..).zip(expiries) {
-                assert_eq!(memory.insert(of_session(1, number), expires, NOW), Remembered::New);
+            for enc in &encs {
+                assert_eq!(memory.insert(MessageId::Single { enc }, NOW, NOW), Remembered::New);
             }
-            if expiries[0] == NOW {
-                // The first of them is past for the second thread: one more may take its place, and no two.
-                assert_eq!(memory.insert(of_session(1, 9), EXPIRES, NOW), Remembered::New);
+            for number in 0..3 {
+                assert_eq!(memory.insert(of_session(1, number), EXPIRES, NOW), Remembered::New);
             }
             memory
         };
