@@ -27,6 +27,7 @@ mod event;
 mod inner_request;
 mod judgement;
 mod outcome;
+mod payload_endpoints;
 mod peer;
 mod request_side;
 mod response_head;

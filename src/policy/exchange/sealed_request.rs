@@ -5,6 +5,7 @@
 //! on chunk by chunk, and what would complete the request for the server is held back until the final chunk is open.
 
 use super::inner_request::{Content, write_inner_head};
+use super::payload_endpoints::SealedForm;
 use super::request_side::{Body, Phase};
 use super::sealed_body::{Chunk, SealedBody};
 use super::sealed_response::SealedResponse;
@@ -14,10 +15,12 @@ use crate::policy::payload_rules::Application;
 use crate::policy::refusal::Refusal;
 use crate::protocol::http1::{BodyFraming, HeadLimits, LAST_CHUNK, chunk_line, parse_request_head};
 use crate::protocol::moment::Monotonic;
+use crate::protocol::payload::aead::TAG_LEN;
 use crate::protocol::payload::binary_http::{
     BhttpFault, FieldList, MessageLimits, Part, RequestDecoder, RequestHead, Scheme,
 };
 use crate::protocol::payload::chunk_stream::{ChunkFault, ChunkOpener};
+use crate::protocol::payload::hybrid::PUBLIC_LEN_MAX;
 use crate::protocol::payload::key_schedule::{MessageHeader, request_keys, response_key};
 use crate::protocol::payload::ticket::SessionFacts;
 use crate::protocol::progress::Progress;
@@ -26,6 +29,7 @@ use crate::protocol::wire_buffer::{BufferPool, WireBuffer};
 /// A sealed request and the response to it.
 #[derive(Debug)]
 pub(super) struct Sealed {
+    form: SealedForm,
     body: SealedBody,
     opening: Option<Opening>,
     decoder: RequestDecoder,
@@ -50,6 +54,9 @@ struct Opening {
     response: Option<SealedResponse>,
 }
 
+/// Bytes of what opens a session: the key's number and those of the algorithms, the longest key, plaintext, tag.
+const PAYLOAD_SESSION_REQUEST_MAX: usize = 7 + PUBLIC_LEN_MAX + limits::PAYLOAD_SESSION_BYTES + TAG_LEN;
+
 /// How far opening has come.
 enum Step {
     NeedMore,
@@ -63,10 +70,11 @@ impl Exchange {
     }
 
     /// The head of a sealed message is consumed: its body follows.
-    pub(super) fn begin_opening(&mut self, framing: BodyFraming, world: &mut World<'_>) {
+    pub(super) fn begin_opening(&mut self, form: SealedForm, framing: BodyFraming, world: &mut World<'_>) {
         let body = SealedBody::new(framing);
         let is_empty = body.has_come();
         self.sealed = Some(Box::new(Sealed {
+            form,
             body,
             opening: None,
             decoder: RequestDecoder::new(self.message_limits()),
@@ -94,6 +102,9 @@ impl Exchange {
         let end = sealed.body.end();
         self.sealed = Some(sealed);
         match step {
+            Ok(Step::Ready) if self.sealed.as_ref().is_some_and(|it| it.form == SealedForm::Session) => {
+                self.open_session(end, world);
+            }
             Ok(Step::Ready) => self.begin_inner(world),
             Ok(Step::NeedMore) => {
                 self.up.starved = true;
@@ -182,6 +193,9 @@ impl Sealed {
         world: &mut World<'_>,
     ) -> Result<Step, Refusal> {
         self.body.unframe(request)?;
+        if self.form == SealedForm::Session {
+            return self.gather(PAYLOAD_SESSION_REQUEST_MAX);
+        }
         if self.opening.is_none() && !self.read_header(request, chunk_max, world)? {
             return Ok(Step::NeedMore);
         }
@@ -202,6 +216,15 @@ impl Sealed {
             opening.check_time(world)?;
         }
         Ok(Step::Ready)
+    }
+
+    /// Waits for all of the body, which must stay within `most`.
+    fn gather(&self, most: usize) -> Result<Step, Refusal> {
+        match (self.body.end() > most, self.body.has_come()) {
+            (true, _) => Err(Refusal::PayloadMalformed),
+            (false, true) => Ok(Step::Ready),
+            (false, false) => Ok(Step::NeedMore),
+        }
     }
 
     /// Reads the header and derives the keys. False: it is not whole.

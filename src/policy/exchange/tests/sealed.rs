@@ -18,10 +18,13 @@ use crate::protocol::payload::binary_http::{
     push_request_head,
 };
 use crate::protocol::payload::chunk_stream::{ChunkOpener, ChunkSealer, Opened};
+use crate::protocol::payload::hybrid::{HpkePrivateKey, Kem};
 use crate::protocol::payload::key_schedule::{
     MessageHeader, RequestPrk, SessionSecret, request_keys, response_key,
 };
-use crate::protocol::payload::ticket::{SessionFacts, TicketKey, TicketKeys};
+use crate::protocol::payload::ohttp_keys::{GatewayKeys, parse_key_list};
+use crate::protocol::payload::session;
+use crate::protocol::payload::ticket::{AppIdentity, SessionFacts, TicketKey, TicketKeys};
 use crate::protocol::progress::Progress;
 
 const NOW: u64 = 1_000_000;
@@ -492,4 +495,64 @@ fn the_endpoint_asks_for_its_method_and_media_type() {
         let got = stage(PayloadMode::Accept).client(request).refusal();
         assert_eq!(got, (expected.0, expected.1.to_owned()));
     }
+}
+
+/// The outer request that opens a session.
+fn session_request(body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "POST /.well-known/payload-session HTTP/1.1\r\nHost: edge.test\r\n\
+         Content-Type: application/payload-session-request\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+#[test]
+fn a_session_opened_here_carries_messages() {
+    let mut stage = stage(PayloadMode::Require);
+    let told =
+        stage.client("GET /.well-known/ohttp-gateway HTTP/1.1\r\nHost: a.test\r\n\r\n").bytes_at_client();
+    let at = told.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    assert!(told.starts_with(b"HTTP/1.1 200 OK\r\n"));
+    let keys = parse_key_list(&told[at..]).unwrap();
+    for aead in Aead::ALL {
+        let identity = AppIdentity::new("shop", "ios", "2.1").unwrap();
+        let (body, pending) = session::request(&keys[0], aead, NOW, Some(&identity), &[6; 32]).unwrap();
+        let answer = stage.client(session_request(&body)).bytes_at_client();
+        let at = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+        let head = String::from_utf8(answer[..at].to_vec()).unwrap();
+        assert!(head.contains("content-type: application/payload-session-response\r\n"), "{head}");
+        assert!(head.contains("cache-control: no-store\r\n"), "{head}");
+        let session = pending.finish(&mut answer[at..].to_vec()).unwrap();
+        assert_eq!((session.aead, session.expires_in, session.time), (aead, 3600, NOW));
+        let mut app = App::new(aead);
+        app.facts.secret = session.secret;
+        app.ticket = session.ticket;
+        let wire = app.seal(u64::from(aead.id()), &message(Framing::Known, "GET", "/in", b""));
+        assert!(stage.client(posted(&wire)).at_server().starts_with("GET /in HTTP/1.1\r\n"));
+        assert_eq!(app.open(&stage.server(ok("session")).bytes_at_client()).content, "session");
+    }
+}
+
+#[test]
+fn what_opens_no_session_is_refused_in_one_way() {
+    let key = &keys().gateway.configs()[0];
+    let opening = |time| session::request(key, Aead::Aes128Gcm, time, None, &[6; 32]).unwrap().0;
+    let check = |body: &[u8], status: u16, reason: &str| {
+        let got = stage(PayloadMode::Accept).client(session_request(body)).refusal();
+        assert_eq!(got, (status, reason.to_owned()));
+    };
+    let good = opening(NOW);
+    for at in 7..good.len() {
+        let mut changed = good.clone();
+        changed[at] ^= 0x10;
+        check(&changed, 400, "payload-malformed");
+        check(&good[..at], 400, "payload-malformed");
+    }
+    let mut unknown = good.clone();
+    unknown[0] ^= 1;
+    check(&unknown, 422, "payload-key-unknown");
+    check(&opening(NOW - 31), 400, "payload-clock");
+    check(&opening(NOW + 31), 400, "payload-clock");
+    check(&[good, vec![0; 5000]].concat(), 400, "payload-malformed");
 }
