@@ -12,8 +12,9 @@
 //! A keyed hash gives each message [`limits::REPLAY_REACH`] lines far from one another, and the 49 bits by which it is
 //! known. It stands in the first of its lines that had room. `overflow` is the latest expiry of what went past a line, so
 //! that a look ends with the first line that nothing went past: the first as a rule, a single miss of the cache. Nothing
-//! is ever moved; an expired slot is free. Three quarters of the slots are planned for, so that the default of 6,000,000 entries takes 73 MB, 12.2 bytes each: 100,000 messages a second for 60 s. Pages that no message
-//! has come to are not yet memory.
+//! is ever moved; an expired slot is free. Three quarters of the slots are planned for, so that the default of 6,000,000
+//! entries takes 73 MB, 12.2 bytes each: 100,000 messages a second for 60 s. Pages that no message has come to are not
+//! yet memory.
 //!
 //! The hash is SipHash-2-4 with 128 bits under a key of this process: nobody outside can aim at a line or at another's
 //! message. A message is taken for one of another session, and refused, once in 10^14: every 30 years at 100,000 a second.
@@ -85,23 +86,32 @@ pub struct ReplayMemory {
     life: u64,
 }
 
+/// A message to be entered.
+struct Candidate {
+    print: Fingerprint,
+    /// The entry it would be.
+    word: u64,
+    expires: u64,
+    now: u64,
+}
+
 /// What a look found.
 #[derive(Clone, Copy, Default)]
 struct Sight {
-    /// The same message, not in the slot that was left out.
+    /// The same message.
     is_seen: bool,
-    /// Entries of the same set, the same message included.
+    /// Entries of the same set, those of the same message too.
     of_set: u32,
     free: Option<FreeSlot>,
 }
 
 #[derive(Clone, Copy)]
 struct FreeSlot {
-    /// Lines before its own in the reach of the message.
+    /// Lines before its own in the reach of the candidate.
     passed: usize,
     place: usize,
-    /// What stands in it.
-    stale: u64,
+    /// What stands in it: nothing, or an entry that has expired.
+    word: u64,
 }
 
 impl ReplayMemory {
@@ -120,7 +130,8 @@ impl ReplayMemory {
             lines: lines as u64,
             keys: FingerprintKeys::new(key),
             share: Share::of(settings.session_entries),
-            life: 2 * (settings.window.min(limits::PAYLOAD_WINDOW_MAX.as_secs()) + limits::PAYLOAD_CLOCK_SLACK),
+            life: 2
+                * (settings.window.min(limits::PAYLOAD_WINDOW_MAX.as_secs()) + limits::PAYLOAD_CLOCK_SLACK),
         })
     }
 
@@ -131,26 +142,15 @@ impl ReplayMemory {
         if expires < now || expires - now > self.life {
             return Remembered::Full;
         }
-        let print = self.keys.fingerprint(message, self.share, self.lines);
-        let claim = slot::entry(print.set, print.number, expires);
+        let candidate = self.candidate(message, expires, now);
         for _ in 0..limits::REPLAY_ATTEMPTS {
-            let sight = self.look(&print, claim, now, None);
-            if let Some(refusal) = self.refusal(&print, &sight) {
-                return refusal;
+            let free = match self.find_room(&candidate) {
+                Ok(free) => free,
+                Err(refusal) => return refusal,
+            };
+            if self.claim(&candidate, &free) {
+                return self.confirm(&candidate, free.place);
             }
-            let Some(free) = sight.free else { return Remembered::Full };
-            for line in print.reach().take(free.passed) {
-                self.raise_overflow(line, expires);
-            }
-            let word = &self.words[free.place];
-            if word.compare_exchange(free.stale, claim, SeqCst, SeqCst).is_err() {
-                continue;
-            }
-            let sight = self.look(&print, claim, now, Some(free.place));
-            let Some(refusal) = self.refusal(&print, &sight) else { return Remembered::New };
-            // Not if it has expired meanwhile and is another's.
-            let _ = word.compare_exchange(claim, 0, SeqCst, SeqCst);
-            return refusal;
         }
         Remembered::Full
     }
@@ -179,26 +179,54 @@ impl ReplayMemory {
         self.lines * SLOTS as u64 * planned as u64 / slots as u64
     }
 
-    /// Looks through the lines where the message of the entry `claim` may stand. `own` is a slot to leave out.
-    fn look(&self, print: &Fingerprint, claim: u64, now: u64, own: Option<usize>) -> Sight {
+    fn candidate(&self, message: MessageId<'_>, expires: u64, now: u64) -> Candidate {
+        let print = self.keys.fingerprint(message, self.share, self.lines);
+        Candidate { word: slot::entry(print.set, print.number, expires), print, expires, now }
+    }
+
+    /// The first step: where it could stand, unless it is refused.
+    fn find_room(&self, candidate: &Candidate) -> Result<FreeSlot, Remembered> {
+        let sight = self.look(candidate, None);
+        self.refusal(candidate, &sight).map_or(sight.free.ok_or(Remembered::Full), Err)
+    }
+
+    /// The second: takes that place, unless another was quicker.
+    fn claim(&self, candidate: &Candidate, free: &FreeSlot) -> bool {
+        for line in candidate.print.reach().take(free.passed) {
+            self.raise_overflow(line, candidate.expires);
+        }
+        self.words[free.place].compare_exchange(free.word, candidate.word, SeqCst, SeqCst).is_ok()
+    }
+
+    /// The third: stays if it is alone and within its share, else steps back.
+    fn confirm(&self, candidate: &Candidate, place: usize) -> Remembered {
+        let sight = self.look(candidate, Some(place));
+        let Some(refusal) = self.refusal(candidate, &sight) else { return Remembered::New };
+        // Not if it has expired meanwhile and the place is another's.
+        let _ = self.words[place].compare_exchange(candidate.word, 0, SeqCst, SeqCst);
+        refusal
+    }
+
+    /// Looks through the lines where the candidate may stand. `own` is a place to leave out, where it does.
+    fn look(&self, candidate: &Candidate, own: Option<usize>) -> Sight {
         let mut sight = Sight::default();
-        for (passed, line) in print.reach().enumerate() {
+        for (passed, line) in candidate.print.reach().enumerate() {
             let (first, slots) = self.line(line);
             let words: [u64; SLOTS] = std::array::from_fn(|at| slots[at].load(SeqCst));
             let mut free = 0u32;
             for (at, &word) in words.iter().enumerate() {
-                let is_free = slot::is_free(word, now);
+                let is_free = slot::is_free(word, candidate.now);
                 free |= u32::from(is_free) << at;
-                if slot::is_same_set(word, claim) && !is_free && own != Some(first + at) {
+                if slot::is_same_set(word, candidate.word) && !is_free && own != Some(first + at) {
                     sight.of_set += 1;
-                    sight.is_seen |= slot::is_same_message(word, claim);
+                    sight.is_seen |= slot::is_same_message(word, candidate.word);
                 }
             }
             if free != 0 && sight.free.is_none() {
                 let at = free.trailing_zeros() as usize;
-                sight.free = Some(FreeSlot { passed, place: first + at, stale: words[at] });
+                sight.free = Some(FreeSlot { passed, place: first + at, word: words[at] });
             }
-            let goes_on = self.overflow(line).load(SeqCst) >= now;
+            let goes_on = self.overflow(line).load(SeqCst) >= candidate.now;
             if !goes_on && (sight.free.is_some() || own.is_some()) {
                 break;
             }
@@ -206,11 +234,12 @@ impl ReplayMemory {
         sight
     }
 
-    fn refusal(&self, print: &Fingerprint, sight: &Sight) -> Option<Remembered> {
+    fn refusal(&self, candidate: &Candidate, sight: &Sight) -> Option<Remembered> {
         if sight.is_seen {
             return Some(Remembered::Seen);
         }
-        (print.is_shared && sight.of_set >= self.share.of_set).then_some(Remembered::SessionFull)
+        let is_over = candidate.print.is_shared && sight.of_set >= self.share.of_set;
+        is_over.then_some(Remembered::SessionFull)
     }
 
     fn raise_overflow(&self, number: u64, expires: u64) {

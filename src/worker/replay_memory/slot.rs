@@ -14,9 +14,8 @@ const SET_SHIFT: u32 = NUMBER_SHIFT + NUMBER_BITS;
 
 const _: () = assert!(SET_BITS + SET_SHIFT == 64);
 // What is live, what has expired and what should have been emptied by now can be told apart.
-const _: () = assert!(
-    2 * limits::PAYLOAD_WINDOW_MAX.as_secs() + 4 * limits::PAYLOAD_CLOCK_SLACK < EXPIRY_MASK - PAST
-);
+const _: () =
+    assert!(2 * limits::PAYLOAD_WINDOW_MAX.as_secs() + 4 * limits::PAYLOAD_CLOCK_SLACK < EXPIRY_MASK - PAST);
 const _: () = assert!(4 * limits::REPLAY_STALE < PAST);
 
 /// The entry with these bits, live through the second `expires`.

@@ -62,11 +62,17 @@ fn an_entry_lives_through_the_second_of_its_expiry() {
 fn what_cannot_be_remembered_is_refused() {
     let memory = memory(1000, 1024);
     assert_eq!(memory.insert(of_session(1, 0), NOW - 1, NOW), Remembered::Full);
-    assert_eq!(memory.insert(of_session(1, 0), NOW + 60 + 2 * limits::PAYLOAD_CLOCK_SLACK + 1, NOW), Remembered::Full);
+    assert_eq!(
+        memory.insert(of_session(1, 0), NOW + 60 + 2 * limits::PAYLOAD_CLOCK_SLACK + 1, NOW),
+        Remembered::Full
+    );
     assert_eq!(memory.insert(of_session(1, 0), u64::MAX, NOW), Remembered::Full);
     assert_eq!(memory.sweep(NOW), 0);
     assert_eq!(memory.insert(of_session(1, 0), NOW, NOW), Remembered::New);
-    assert_eq!(memory.insert(of_session(1, 1), NOW + 60 + 2 * limits::PAYLOAD_CLOCK_SLACK, NOW), Remembered::New);
+    assert_eq!(
+        memory.insert(of_session(1, 1), NOW + 60 + 2 * limits::PAYLOAD_CLOCK_SLACK, NOW),
+        Remembered::New
+    );
     let vast = ReplaySettings { entries: usize::MAX, session_entries: 1, window: 30 };
     assert!(ReplayMemory::new(&vast, &KEY).is_none());
 }
@@ -189,6 +195,125 @@ fn a_table_has_the_size_that_its_documentation_says() {
     assert!(memory.words[memory.skipped..].as_ptr() as usize % 64 == 0, "lines straddle lines of the cache");
 }
 
+fn home(memory: &ReplayMemory, message: MessageId<'_>) -> Option<u64> {
+    memory.candidate(message, EXPIRES, NOW).print.reach().next()
+}
+
+/// That number of single messages with the home of `message`.
+fn at_home_of(memory: &ReplayMemory, message: MessageId<'_>, count: usize) -> Vec<[u8; 8]> {
+    let theirs = home(memory, message);
+    let encs = (0u64..).map(u64::to_be_bytes);
+    encs.filter(|enc| home(memory, MessageId::Single { enc }) == theirs).take(count).collect()
+}
+
+#[test]
+fn what_went_past_a_full_line_is_found_when_the_line_has_room_again() {
+    let memory = memory(1000, 1024);
+    let encs = at_home_of(&memory, of_session(1, 0), SLOTS + 2);
+    let (fillers, late) = encs.split_at(SLOTS);
+    for enc in fillers {
+        assert_eq!(memory.insert(MessageId::Single { enc }, NOW, NOW), Remembered::New);
+    }
+    for enc in late {
+        assert_eq!(memory.insert(MessageId::Single { enc }, NOW + 9, NOW), Remembered::New);
+    }
+    for now in NOW..=NOW + 9 {
+        for enc in late {
+            assert_eq!(memory.insert(MessageId::Single { enc }, NOW + 9, now), Remembered::Seen, "{now}");
+        }
+    }
+}
+
+/// All orders of the three steps of two threads.
+fn orders() -> impl Iterator<Item = [usize; 6]> {
+    (0u32..1 << 6)
+        .filter(|bits| bits.count_ones() == 3)
+        .map(|bits| std::array::from_fn(|at| (bits >> at & 1) as usize))
+}
+
+/// Two threads enter `messages`, one step at a time in every order, the clock of the first behind that of the second. At
+/// most one may be told that its message is new, and that entry stays.
+#[track_caller]
+fn check_orders(build: impl Fn() -> ReplayMemory, messages: [MessageId<'_>; 2], refusal: Remembered) {
+    for order in orders() {
+        let memory = build();
+        let before = memory.sweep(NOW + 1);
+        let candidates =
+            [0, 1].map(|thread| memory.candidate(messages[thread], EXPIRES, NOW + thread as u64));
+        let mut room = [None, None];
+        let mut outcome = [None, None];
+        let mut steps = [0, 0];
+        for thread in order {
+            steps[thread] += 1;
+            let candidate = &candidates[thread];
+            match (steps[thread], outcome[thread]) {
+                (1, _) => match memory.find_room(candidate) {
+                    Ok(free) => room[thread] = Some(free),
+                    Err(refusal) => outcome[thread] = Some(refusal),
+                },
+                (2, None) => {
+                    let free = room[thread].expect("room was found");
+                    if !memory.claim(candidate, &free) {
+                        // It would begin again: here it does so at once.
+                        outcome[thread] = Some(memory.insert(messages[thread], EXPIRES, candidate.now));
+                    }
+                }
+                (3, None) => {
+                    let place = room[thread].expect("room was found").place;
+                    outcome[thread] = Some(memory.confirm(candidate, place));
+                }
+                _ => {}
+            }
+        }
+        let outcome = outcome.map(|outcome| outcome.expect("all steps are done"));
+        let new = outcome.iter().filter(|&&outcome| outcome == Remembered::New).count();
+        assert!(new <= 1, "{order:?}: {outcome:?}");
+        assert!(
+            outcome.iter().all(|&outcome| outcome == Remembered::New || outcome == refusal),
+            "{outcome:?}"
+        );
+        assert_eq!(memory.sweep(NOW + 1), before + new as u64, "{order:?}: {outcome:?}");
+    }
+}
+
+#[test]
+fn no_order_of_steps_lets_a_message_in_twice() {
+    // In front of the candidates' home stand entries that have expired for the second thread and not for the first, so
+    // that they find room in different slots, or in different lines.
+    for fillers in [0, 1, SLOTS - 1, SLOTS] {
+        let encs = at_home_of(&memory(1000, 1024), of_session(1, 0), fillers + 1);
+        let (last, fillers) = encs.split_last().expect("one at least");
+        let build = || {
+            let memory = memory(1000, 1024);
+            for enc in fillers {
+                assert_eq!(memory.insert(MessageId::Single { enc }, NOW, NOW), Remembered::New);
+            }
+            memory
+        };
+        let message = MessageId::Single { enc: last };
+        check_orders(build, [message, message], Remembered::Seen);
+    }
+}
+
+#[test]
+fn no_order_of_steps_exceeds_a_share() {
+    // With a share of 4 all numbers are of one set, of which three are there. Fillers as above.
+    for fillers in 0..=SLOTS {
+        let encs = at_home_of(&memory(1000, 4), of_session(1, 0), fillers);
+        let build = || {
+            let memory = memory(1000, 4);
+            for enc in &encs {
+                assert_eq!(memory.insert(MessageId::Single { enc }, NOW, NOW), Remembered::New);
+            }
+            for number in 0..3 {
+                assert_eq!(memory.insert(of_session(1, number), EXPIRES, NOW), Remembered::New);
+            }
+            memory
+        };
+        check_orders(build, [of_session(1, 5), of_session(1, 6)], Remembered::SessionFull);
+    }
+}
+
 /// Lets `threads` threads call `insert` with every number below `count` at the same time and says how often each
 /// number was inserted.
 fn race(threads: usize, count: usize, insert: impl Fn(usize, u64) -> Remembered + Sync) -> Vec<usize> {
@@ -212,7 +337,7 @@ fn race(threads: usize, count: usize, insert: impl Fn(usize, u64) -> Remembered 
 
 #[test]
 fn of_threads_with_the_same_message_one_inserts_it() {
-    for _ in 0..20 {
+    for _ in 0..4 {
         let memory = memory(21_000, 1024);
         let inserted = race(8, 20_000, |_, number| insert_single(&memory, number, EXPIRES, NOW));
         assert!(inserted.iter().all(|&times| times == 1));
