@@ -173,13 +173,15 @@ fn applications(section: &Section<'_>) -> ApplicationRules {
 /// All settings are read, so that all that is wrong is reported; what a rule cannot be without comes last.
 fn application(section: &Section<'_>) -> Option<ApplicationRule> {
     let id = section.require("id", "id = \"shop\"");
-    let id = id.and_then(|field| field.parsed("the id of an application", parse_application_text));
-    let platform = section
-        .get("platform")
-        .map(|field| field.parsed("a platform such as \"ios\"", parse_application_text));
+    let id = id.and_then(|field| {
+        field.parsed("the id of an application", |text| parse_text(text, limits::PAYLOAD_APP_ID_BYTES))
+    });
+    let platform = section.get("platform").map(|field| {
+        field.parsed("a platform such as \"ios\"", |text| parse_text(text, limits::PAYLOAD_APP_PLATFORM_BYTES))
+    });
     let version = section
         .get("version")
-        .map(|field| field.parsed("a version such as \"2.4.1\" or \"2.*\"", |text| parse_version(text)));
+        .map(|field| field.parsed("a version such as \"2.4.1\" or \"2.*\"", parse_version));
     let encryption = section.require("encryption", "encryption = \"required\"");
     let encryption = encryption.and_then(|field| field.choice(ENCRYPTION));
     Some(ApplicationRule {
@@ -259,14 +261,17 @@ fn parse_start_id(text: &str) -> Result<[u8; START_ID_LEN], String> {
 }
 
 fn parse_version(text: &str) -> Result<VersionPattern, String> {
-    parse_application_text(text)?;
+    parse_text(text, limits::PAYLOAD_APP_VERSION_BYTES)?;
     VersionPattern::parse(text).map_err(|fault| fault.to_string())
 }
 
-/// Id, platform or version as an application names itself.
-fn parse_application_text(text: &str) -> Result<String, String> {
+/// Id, platform or version as an application names itself, of so many bytes at most.
+fn parse_text(text: &str, most: usize) -> Result<String, String> {
     if text.is_empty() || text.chars().any(char::is_control) {
         return Err("write it as the application names itself".to_owned());
+    }
+    if text.len() > most {
+        return Err(format!("an application names itself with {most} bytes at most"));
     }
     Ok(text.to_owned())
 }

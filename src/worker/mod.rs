@@ -5,6 +5,7 @@
 
 pub mod core_loop;
 pub mod mailbox;
+pub mod replay_memory;
 
 mod access_notes;
 mod address_ledger;
