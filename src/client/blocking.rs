@@ -200,23 +200,6 @@ impl Client {
         }
     }
 
-    /// Fetches a list of keys over a connection of its own kind; at most `max` bytes.
-    ///
-    /// # Errors
-    /// It is not to be had.
-    pub fn fetch(&mut self, path: &str, max: usize, tap: &mut dyn Tap) -> Result<Vec<u8>, ClientFault> {
-        let mut head = Vec::new();
-        let mut writer = HeadWriter::new(&mut head);
-        writer.request_line(b"GET", path.as_bytes());
-        writer.field(b"host", self.settings.origin.authority().as_bytes());
-        writer.end();
-        let (outer, body) = self.ask(&head, &[], max, tap)?;
-        if outer.status != 200 {
-            outer.expect("", &body)?;
-        }
-        Ok(body)
-    }
-
     /// One try: `true` in `progress` as far as it went.
     fn attempt(
         &mut self,
@@ -377,8 +360,9 @@ impl Client {
     }
 
     fn learn(&mut self, tap: &mut dyn Tap) -> Result<(), ClientFault> {
-        let document = self.fetch(DOCUMENT_PATH, limits::PAYLOAD_KEY_DOCUMENT_BYTES, tap)?;
-        self.keyring.learn(&document, wall_seconds())
+        let head = get_head(&self.settings.origin, DOCUMENT_PATH);
+        let answer = self.ask(&head, b"", limits::PAYLOAD_KEY_DOCUMENT_BYTES, tap)?;
+        self.keyring.learn(&document(answer)?, wall_seconds())
     }
 
     /// Sends what is no message, and takes the whole answer, of at most `max` bytes.
@@ -390,28 +374,11 @@ impl Client {
         tap: &mut dyn Tap,
     ) -> Result<(OuterHead, Vec<u8>), ClientFault> {
         let mut link = self.link()?;
-        tap.request_head(head);
-        tap.request_body(body);
-        let (mut outer, mut answer) = (None, Vec::new());
-        let mut outgoing = Outgoing::whole([head, body].concat());
-        let reusable = converse(&mut link, &mut outgoing, tap, &mut |piece, tap| {
-            match piece {
-                OuterPiece::Head(head) => {
-                    tap.response_head(&head.bytes);
-                    outer = Some(head);
-                }
-                OuterPiece::Body(bytes) => {
-                    tap.response_body(bytes);
-                    answer.extend_from_slice(bytes);
-                }
-                OuterPiece::NeedMore | OuterPiece::End => {}
-            }
-            if answer.len() > max { Err(ClientFault::ResponseTooLarge) } else { Ok(()) }
-        })?;
-        if reusable {
+        let (outer, answer, is_reusable) = ask_over(&mut link, head, body, max, tap)?;
+        if is_reusable {
             self.link = Some(link);
         }
-        Ok((outer.ok_or(ClientFault::OuterTruncated)?, answer))
+        Ok((outer, answer))
     }
 
     /// The connection there is, if it is still good, or a new one.
@@ -423,6 +390,61 @@ impl Client {
         }
         Ok(Link::connect(&self.settings.origin, &self.settings.trust, self.settings.timeouts)?)
     }
+}
+
+/// Fetches a list of keys; at most `max` bytes.
+///
+/// # Errors
+/// It is not to be had.
+pub fn fetch(settings: &Settings, path: &str, max: usize, tap: &mut dyn Tap) -> Result<Vec<u8>, ClientFault> {
+    let mut link = Link::connect(&settings.origin, &settings.trust, settings.timeouts)?;
+    let (outer, answer, _) = ask_over(&mut link, &get_head(&settings.origin, path), b"", max, tap)?;
+    document((outer, answer))
+}
+
+fn get_head(origin: &Origin, path: &str) -> Vec<u8> {
+    let mut head = Vec::new();
+    let mut writer = HeadWriter::new(&mut head);
+    writer.request_line(b"GET", path.as_bytes());
+    writer.field(b"host", origin.authority().as_bytes());
+    writer.end();
+    head
+}
+
+/// What was fetched, if it was.
+fn document((outer, body): (OuterHead, Vec<u8>)) -> Result<Vec<u8>, ClientFault> {
+    if outer.status == 200 { Ok(body) } else { Err(outer.in_clear(&body)) }
+}
+
+/// The head and body of the answer to what is no message, and whether the connection can be used again.
+fn ask_over(
+    link: &mut Link,
+    head: &[u8],
+    body: &[u8],
+    max: usize,
+    tap: &mut dyn Tap,
+) -> Result<(OuterHead, Vec<u8>, bool), ClientFault> {
+    tap.request_head(head);
+    if !body.is_empty() {
+        tap.request_body(body);
+    }
+    let (mut outer, mut answer) = (None, Vec::new());
+    let mut outgoing = Outgoing::whole([head, body].concat());
+    let is_reusable = converse(link, &mut outgoing, tap, &mut |piece, tap| {
+        match piece {
+            OuterPiece::Head(head) => {
+                tap.response_head(&head.bytes);
+                outer = Some(head);
+            }
+            OuterPiece::Body(bytes) => {
+                tap.response_body(bytes);
+                answer.extend_from_slice(bytes);
+            }
+            OuterPiece::NeedMore | OuterPiece::End => {}
+        }
+        if answer.len() > max { Err(ClientFault::ResponseTooLarge) } else { Ok(()) }
+    })?;
+    Ok((outer.ok_or(ClientFault::OuterTruncated)?, answer, is_reusable))
 }
 
 /// How far a try went.

@@ -92,6 +92,14 @@ pub struct Request {
 }
 
 impl Request {
+    /// Whether it can be sealed.
+    ///
+    /// # Errors
+    /// [`ClientFault::Request`]: the proxy would refuse it.
+    pub fn check(&self) -> Result<(), ClientFault> {
+        self.message(None, None).map(drop)
+    }
+
     /// Writes the head in Binary HTTP's form. `date`: in seconds since 1970, in the place of any `Date` of the app's.
     fn encode(&self, framing: Framing, date: Option<u64>, out: &mut Vec<u8>) {
         let control = RequestControl {

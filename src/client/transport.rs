@@ -144,6 +144,14 @@ impl Link {
         self.receive_now(into)
     }
 
+    /// Fails when nothing has moved for too long.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TimedOut`].
+    pub fn check_stalled(&self) -> io::Result<()> {
+        if now().saturating_duration_since(self.moved) < self.idle { Ok(()) } else { Err(timed_out()) }
+    }
+
     /// Whether it can be used again: the peer has neither ended it nor said anything unasked.
     pub fn is_quiet(&mut self) -> bool {
         let is_quiet = matches!(self.receive(&mut [0], Wait::No), Ok(None));
