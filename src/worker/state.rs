@@ -12,6 +12,7 @@ use crate::limits::{HANDSHAKES_PER_TURN, TLS_FAILURE_LINES_PER_TICK};
 use crate::net::clock;
 use crate::net::deadline::DeadlineTable;
 use crate::policy::exchange::Scratch;
+use crate::policy::payload_keys::PayloadKeys;
 use crate::policy::ruleset::Limits;
 use crate::protocol::moment::{Monotonic, UnixMicros};
 use crate::protocol::wire_buffer::BufferPool;
@@ -26,6 +27,8 @@ pub(super) struct Worker {
     pub(super) buffers: RefCell<BufferPool>,
     pub(super) scratch: RefCell<Scratch>,
     pub(super) deadlines: Rc<DeadlineTable>,
+    /// Keys of payload encryption; absent: there is none.
+    pub(super) payload_keys: RefCell<Option<Arc<PayloadKeys>>>,
     /// Downstream connections open.
     pub(super) connections: Cell<usize>,
     /// Downstream connections allowed.
@@ -84,6 +87,7 @@ impl Worker {
             buffers: RefCell::default(),
             scratch: RefCell::default(),
             deadlines: Rc::default(),
+            payload_keys: RefCell::default(),
             connections: Cell::new(0),
             connections_max: Cell::new(usize::MAX),
             addresses: AddressLedger::new(),
