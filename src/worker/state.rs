@@ -15,6 +15,7 @@ use crate::net::clock;
 use crate::net::deadline::DeadlineTable;
 use crate::net::entropy::EntropyStore;
 use crate::policy::exchange::Scratch;
+use crate::policy::payload_keys::PayloadKeys;
 use crate::policy::ruleset::Limits;
 use crate::protocol::moment::{Monotonic, UnixMicros};
 use crate::protocol::wire_buffer::BufferPool;
@@ -29,6 +30,8 @@ pub(super) struct Worker {
     pub(super) buffers: RefCell<BufferPool>,
     pub(super) scratch: RefCell<Scratch>,
     pub(super) deadlines: Rc<DeadlineTable>,
+    /// Keys of payload encryption; absent: there is none.
+    pub(super) payload_keys: RefCell<Option<Arc<PayloadKeys>>>,
     /// Downstream connections open.
     pub(super) connections: Cell<usize>,
     /// Downstream connections allowed.
@@ -93,6 +96,7 @@ impl Worker {
             buffers: RefCell::default(),
             scratch: RefCell::default(),
             deadlines: Rc::default(),
+            payload_keys: RefCell::default(),
             connections: Cell::new(0),
             connections_max: Cell::new(usize::MAX),
             addresses: AddressLedger::new(),
