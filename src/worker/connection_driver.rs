@@ -18,7 +18,10 @@ use crate::net::clock;
 use crate::net::connection::{ColdConnection, Connection, Transfer, is_called_back};
 use crate::net::deadline::Deadline;
 use crate::net::dialer::DialFault;
-use crate::policy::exchange::{Action, ConnectFault, ConnectOrder, Ending, Event, Exchange, MessageId, PayloadWorld, Peer, Remembered, Side, World};
+use crate::policy::exchange::{
+    Action, ConnectFault, ConnectOrder, Ending, Event, Exchange, MessageId, PayloadWorld, Peer, Remembered,
+    Side, World,
+};
 use crate::protocol::moment::Monotonic;
 
 /// What is left when the warm part of a connection ends.
@@ -419,7 +422,8 @@ impl Driver<'_> {
         let keys = worker.payload_keys.borrow();
         let time = keys.as_ref().map_or(0, |keys| keys.clock.at(now));
         let mut entropy = |bytes: &mut [u8]| worker.fill_random(bytes);
-        let mut remember = |message: MessageId<'_>, expires| match &worker.replays {
+        let replays = worker.replays.borrow();
+        let mut remember = |message: MessageId<'_>, expires| match &*replays {
             Some(memory) => memory.insert(message, expires, time),
             None => Remembered::Full,
         };

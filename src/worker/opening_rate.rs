@@ -79,7 +79,8 @@ mod tests {
     fn an_address_has_its_burst_and_then_its_rate() {
         let mut rate = OpeningRate::new();
         let one = "192.0.2.1".parse().unwrap();
-        let taken = |rate: &mut OpeningRate, address, now| (0..1000).filter(|_| rate.admit(address, now)).count();
+        let taken =
+            |rate: &mut OpeningRate, address, now| (0..1000).filter(|_| rate.admit(address, now)).count();
         assert_eq!(taken(&mut rate, one, at(0)), OPENING_BURST as usize);
         assert_eq!(taken(&mut rate, one, at(0)), 0);
         let second = (1.0 / OPENING_INTERVAL.as_secs_f64()) as usize;
@@ -87,7 +88,9 @@ mod tests {
         assert_eq!(taken(&mut rate, one, at(60_000)), OPENING_BURST as usize, "no more is saved up");
         // Some other address has a place of its own.
         let others = (2..20).map(|last| IpAddr::from([192, 0, 2, last]));
-        assert!(others.into_iter().any(|other| taken(&mut rate, other, at(60_000)) == OPENING_BURST as usize));
+        assert!(
+            others.into_iter().any(|other| taken(&mut rate, other, at(60_000)) == OPENING_BURST as usize)
+        );
     }
 
     #[test]
@@ -102,7 +105,8 @@ mod tests {
     #[test]
     fn all_addresses_together_have_a_bound() {
         let mut rate = OpeningRate::new();
-        let taken = (0..100_000u32).filter(|number| rate.admit(IpAddr::from(number.to_be_bytes()), at(0))).count();
+        let taken =
+            (0..100_000u32).filter(|number| rate.admit(IpAddr::from(number.to_be_bytes()), at(0))).count();
         assert_eq!(taken, OPENINGS_PER_WORKER_BURST as usize);
     }
 }

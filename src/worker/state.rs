@@ -59,7 +59,7 @@ pub(super) struct Worker {
     /// Wakes the task that looks after idle upstream connections.
     pub(super) keeper: RefCell<Option<Waker>>,
     /// What messages were seen, by any worker; absent: payload encryption is not configured.
-    pub(super) replays: Option<Arc<ReplayMemory>>,
+    pub(super) replays: RefCell<Option<Arc<ReplayMemory>>>,
     /// Session openings and single messages by client address.
     pub(super) openings: RefCell<OpeningRate>,
     /// Randomness fit for keys.
@@ -110,7 +110,7 @@ impl Worker {
             active: Cell::new(clock::monotonic()),
             ended: RefCell::new(None),
             keeper: RefCell::new(None),
-            replays: None,
+            replays: RefCell::default(),
             openings: RefCell::new(OpeningRate::new()),
             entropy: RefCell::default(),
             failure_lines: Cell::new(0),
