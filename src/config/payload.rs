@@ -130,9 +130,6 @@ fn document(section: &Section<'_>) -> Option<DocumentSettings> {
 
 fn start_ids(section: &Section<'_>) -> Vec<[u8; START_ID_LEN]> {
     let Some(field) = section.get("start_ids") else { return Vec::new() };
-    if section.get("ticket_keys").is_none() {
-        field.object("they are for proxies that open each other's tickets; name the keys that they share in `ticket_keys`");
-    }
     let fields = field.list_of_some("an id made at the start");
     if fields.len() > limits::PAYLOAD_START_IDS {
         field.object(format!("more than {} ids; remove some", limits::PAYLOAD_START_IDS));
@@ -147,6 +144,9 @@ fn start_ids(section: &Section<'_>) -> Vec<[u8; START_ID_LEN]> {
                 .fault("it is named twice; every proxy has its own, which stands first in its configuration");
         }
         ids.push(id);
+    }
+    if !ids.is_empty() && section.get("ticket_keys").is_none() {
+        field.object("they are for proxies that open each other's tickets; name the keys that they share in `ticket_keys`");
     }
     ids
 }
@@ -177,7 +177,8 @@ fn application(section: &Section<'_>) -> Option<ApplicationRule> {
         field.parsed("the id of an application", |text| parse_text(text, limits::PAYLOAD_APP_ID_BYTES))
     });
     let platform = section.get("platform").map(|field| {
-        field.parsed("a platform such as \"ios\"", |text| parse_text(text, limits::PAYLOAD_APP_PLATFORM_BYTES))
+        field
+            .parsed("a platform such as \"ios\"", |text| parse_text(text, limits::PAYLOAD_APP_PLATFORM_BYTES))
     });
     let version = section
         .get("version")
@@ -229,7 +230,10 @@ fn credentials(section: &Section<'_>) -> Option<PolicyCredentials> {
 }
 
 /// Scheme, host and port as clients compare them (RFC 6454 section 6.2).
-fn parse_origin(text: &str) -> Result<String, String> {
+///
+/// # Errors
+/// What to write instead.
+pub fn parse_origin(text: &str) -> Result<String, String> {
     if text.starts_with("unix:") {
         return Err("clients cannot use a Unix socket of this host; write an origin such as \"https://api.example.com\"".to_owned());
     }

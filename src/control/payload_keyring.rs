@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::journal;
+use super::settings::Settings;
 use super::watched_files::WatchedFiles;
 use crate::limits::{PAYLOAD_DOCUMENT_LIFETIME, PAYLOAD_TICKET_ROTATION};
 use crate::net::payload::key_file::TicketSecret;
@@ -70,16 +71,21 @@ struct NamedKey {
 
 impl PayloadKeyring {
     /// Reads the files that `settings` name and makes what they do not. It says all that is wrong, one line each.
-    pub fn start(
-        settings: PayloadKeySettings,
-        rules: &PayloadRules,
-        now: Moment,
-    ) -> Result<Self, Vec<String>> {
+    /// None where there is no payload encryption.
+    pub fn start(settings: &Settings, now: Moment) -> Result<Option<Self>, Vec<String>> {
+        let Some((rules, payload)) = settings.ruleset.payload.as_ref().zip(settings.payload.as_ref()) else {
+            return Ok(None);
+        };
+        Self::begin(payload.keys.clone(), rules, now).map(Some)
+    }
+
+    fn begin(settings: PayloadKeySettings, rules: &PayloadRules, now: Moment) -> Result<Self, Vec<String>> {
         let starts = match settings.start_ids.as_slice() {
             [] => vec![fresh::start_id().map_err(told)?],
             ids => ids.to_vec(),
         };
-        let clock = PayloadClock { started: now.monotonic, unix: unix_seconds(now), window: rules.window.as_secs() };
+        let clock =
+            PayloadClock { started: now.monotonic, unix: unix_seconds(now), window: rules.window.as_secs() };
         let read = read(settings, None, &[], now)?;
         let (lifetime, own_tickets) = (rules.session_lifetime, OwnTickets::default());
         let mut new = Self { starts, clock, lifetime, read, own_tickets, named: Vec::new() };
@@ -128,15 +134,16 @@ impl PayloadKeyring {
     /// Does what time demands: looks for files that have changed, rotates, erases, signs anew. True when there are other
     /// keys now. On a fault what was in force before stays; it says all that is wrong, one line each.
     pub fn turn(&mut self, now: Moment) -> Result<bool, Vec<String>> {
-        let rotated = self.own_tickets.rotate(self.lifetime, now.monotonic)?;
-        if self.read.files.have_changed(now.monotonic) {
+        let has_changed = self.read.files.have_changed(now.monotonic);
+        if has_changed {
             let read = self.read(self.read.settings.clone(), now)?;
             self.adopt(read, self.lifetime, now)?;
             journal::info("keys of payload encryption were read again");
-            return Ok(true);
         }
-        let renewed = self.renew_document(now)?;
-        Ok(rotated || renewed)
+        let is_renewed = self.renew_document(now)?;
+        // Last: what it changes must not be left untold by a fault.
+        let is_rotated = self.own_tickets.rotate(self.lifetime, now.monotonic)?;
+        Ok(has_changed || is_renewed || is_rotated)
     }
 
     /// Signs the list of keys anew when half of its life is over.
@@ -161,7 +168,9 @@ impl PayloadKeyring {
             let public = key.public.as_bytes();
             match self.named.iter_mut().find(|named| named.id == key.id && named.public == public) {
                 Some(named) => named.until = named.until.max(says.expires),
-                None => self.named.push(NamedKey { id: key.id, public: public.to_vec(), until: says.expires }),
+                None => {
+                    self.named.push(NamedKey { id: key.id, public: public.to_vec(), until: says.expires })
+                }
             }
         }
     }

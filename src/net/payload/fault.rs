@@ -34,7 +34,7 @@ pub enum KeyFault {
     },
     /// A key has the id of another that a signed list still names.
     #[error(
-        "the key with the id {id} is another than the one that a signed list names for {hours} more hours: clients \
+        "the key with the id {id} is another than the one that a signed list names for {hours} h more: clients \
          would seal to that one; make the key anew with another `--id`"
     )]
     IdTaken {

@@ -48,6 +48,11 @@ pub fn signing_key(algorithm: SigningAlgorithm) -> Result<Zeroizing<Vec<u8>>, Ke
     Ok(DocumentSigner::generate(algorithm, &SystemRandom::new())?)
 }
 
+/// Such a signing key, ready to sign.
+pub fn signer(algorithm: SigningAlgorithm, pkcs8: &[u8]) -> Result<DocumentSigner, KeyFault> {
+    Ok(DocumentSigner::from_pkcs8(algorithm, pkcs8, &SystemRandom::new())?)
+}
+
 fn secret<const N: usize>() -> Result<Zeroizing<[u8; N]>, KeyFault> {
     let mut bytes = Zeroizing::new([0; N]);
     entropy::fill(bytes.as_mut_slice()).map_err(|_| KeyFault::Random)?;

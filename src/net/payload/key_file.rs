@@ -76,8 +76,10 @@ pub(super) fn payload_key(path: &Path, findings: &mut Findings) -> Result<(u8, H
     let [id, kem, private] = section(path, &text, PAYLOAD_KEY, "payload", ["id", "kem", "private"])?;
     let kem = kem_named(kem).ok_or_else(|| broken(path, "`kem` is neither x25519 nor p256"))?;
     let id = id.parse().map_err(|_| broken(path, "`id` is not a number from 0 to 255"))?;
-    let private = decoded(private).and_then(|bytes| HpkePrivateKey::from_bytes(kem, bytes.as_slice()));
-    let private = private.ok_or_else(|| broken(path, "`private` is no private key of this kind in base64"))?;
+    let private =
+        decoded::<PRIVATE_LEN>(private).and_then(|bytes| HpkePrivateKey::from_bytes(kem, bytes.as_slice()));
+    let private =
+        private.ok_or_else(|| broken(path, "`private` is no private key of this kind in base64"))?;
     Ok((id, private))
 }
 
@@ -96,7 +98,8 @@ pub(super) fn signing_key(path: &Path, findings: &mut Findings) -> Result<Docume
     })?;
     let random = SystemRandom::new();
     let mut signers = SigningAlgorithm::ALL.into_iter();
-    let signer = signers.find_map(|algorithm| DocumentSigner::from_pkcs8(algorithm, key.secret_pkcs8_der(), &random).ok());
+    let signer = signers
+        .find_map(|algorithm| DocumentSigner::from_pkcs8(algorithm, key.secret_pkcs8_der(), &random).ok());
     signer.ok_or_else(|| broken(path, "the private key is neither Ed25519 nor ECDSA over P-256"))
 }
 
@@ -138,7 +141,9 @@ fn section<'t, const N: usize>(
     }
     let mut found = [None; N];
     loop {
-        let line = lines.next().ok_or_else(|| broken(path, format!("no line `{end}`; was it cut while copying?")))?;
+        let line = lines
+            .next()
+            .ok_or_else(|| broken(path, format!("no line `{end}`; was it cut while copying?")))?;
         if line == end {
             break;
         }
@@ -156,7 +161,8 @@ fn section<'t, const N: usize>(
     }
     let mut parts = [""; N];
     for ((part, found), name) in parts.iter_mut().zip(found).zip(names) {
-        *part = found.ok_or_else(|| broken(path, format!("no line `{name}: ...`; was it cut while copying?")))?;
+        *part =
+            found.ok_or_else(|| broken(path, format!("no line `{name}: ...`; was it cut while copying?")))?;
     }
     Ok(parts)
 }
@@ -174,8 +180,10 @@ fn read_secret(path: &Path, findings: &mut Findings) -> Result<Zeroizing<String>
     let (text, mode) = read(path)?;
     if mode & 0o006 != 0 {
         let shown = path.display();
-        findings
-            .warn(path, format!("everybody on this machine can get at this secret key; run `chmod 600 {shown}`"));
+        findings.warn(
+            path,
+            format!("everybody on this machine can get at this secret key; run `chmod 600 {shown}`"),
+        );
     }
     Ok(text)
 }
@@ -191,7 +199,8 @@ fn read(path: &Path) -> Result<(Zeroizing<String>, u32), KeyFault> {
     if bytes.len() > PAYLOAD_KEY_FILE_BYTES {
         return Err(KeyFault::TooLong { path: path.into() });
     }
-    let text = std::str::from_utf8(&bytes).map_err(|_| broken(path, "it is no text; is it the right file?"))?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|_| broken(path, "it is no text; is it the right file?"))?;
     Ok((Zeroizing::new(text.to_owned()), mode))
 }
 

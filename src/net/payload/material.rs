@@ -151,7 +151,10 @@ fn judge(text: &str, origin: &str, gateway: Option<&GatewayKeys>) -> Result<KeyD
     let says = KeyDocument::unverified(text.as_bytes())
         .ok_or("no signed list of keys; `ringwall keygen sign-keys` makes one")?;
     if says.audience != origin {
-        return Err(format!("it is for the origin {:?}, not for {origin:?}; sign one for that", says.audience));
+        return Err(format!(
+            "it is for the origin {:?}, not for {origin:?}; sign one for that",
+            says.audience
+        ));
     }
     let listed = parse_key_list(&says.keys).map_err(|fault| fault.to_string())?;
     // Without keys of our own there is a fault that says so already.
@@ -159,7 +162,9 @@ fn judge(text: &str, origin: &str, gateway: Option<&GatewayKeys>) -> Result<KeyD
     let is_own = |key: &KeyConfig| own.iter().any(|own| (own.id, &own.public) == (key.id, &key.public));
     if let Some(foreign) = listed.iter().find(|key| gateway.is_some() && !is_own(key)) {
         let id = foreign.id;
-        return Err(format!("it names a key with the id {id} that is in no file of `keys`; sign one for those"));
+        return Err(format!(
+            "it names a key with the id {id} that is in no file of `keys`; sign one for those"
+        ));
     }
     Ok(says)
 }
@@ -170,7 +175,7 @@ fn expiry(path: &Path, says: &KeyDocument, now: u64, findings: &mut Findings) {
         findings.warn(path, "the signed list of keys has expired, and clients refuse it; sign it anew");
     } else if left < KEY_DOCUMENT_EXPIRY_NOTICE.as_secs() {
         let hours = left.div_ceil(60 * 60);
-        findings.warn(path, format!("the signed list of keys expires within {hours} hours; sign it anew"));
+        findings.warn(path, format!("the signed list of keys expires in less than {hours} h; sign it anew"));
     }
 }
 
