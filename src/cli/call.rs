@@ -116,7 +116,8 @@ fn request(arguments: &CallArguments, origin: &Origin, path: String) -> Result<R
         None if has_content => "POST".to_owned(),
         None => "GET".to_owned(),
     };
-    let mut fields = vec![("user-agent".to_owned(), b"ringwall".to_vec()), ("accept".to_owned(), b"*/*".to_vec())];
+    let mut fields =
+        vec![("user-agent".to_owned(), b"ringwall".to_vec()), ("accept".to_owned(), b"*/*".to_vec())];
     if let Some(token) = &arguments.token {
         let token = match token.strip_prefix('@') {
             Some(file) => String::from_utf8_lossy(&read(file.as_ref())?).trim().to_owned(),
@@ -125,9 +126,10 @@ fn request(arguments: &CallArguments, origin: &Origin, path: String) -> Result<R
         fields.push(("authorization".to_owned(), format!("Bearer {token}").into_bytes()));
     }
     for field in &arguments.fields {
-        let (name, value) = field.split_once(':').filter(|(name, _)| !name.trim().is_empty()).ok_or_else(|| {
-            Stop::Usage(format!("`{field}` is no field; write it as `Name: value`"))
-        })?;
+        let (name, value) = field
+            .split_once(':')
+            .filter(|(name, _)| !name.trim().is_empty())
+            .ok_or_else(|| Stop::Usage(format!("`{field}` is no field; write it as `Name: value`")))?;
         let (name, value) = (name.trim().to_ascii_lowercase(), value.trim().as_bytes().to_vec());
         fields.retain(|(other, _)| *other != name || !matches!(other.as_str(), "user-agent" | "accept"));
         fields.push((name, value));
@@ -154,7 +156,8 @@ fn keyring(
 ) -> Result<(Keyring, String), Stop> {
     if let Some(file) = &arguments.keys {
         let list = read(file)?;
-        let ring = Keyring::pinned(&list).map_err(|fault| Stop::Usage(format!("`{}`: {fault}", file.display())))?;
+        let ring =
+            Keyring::pinned(&list).map_err(|fault| Stop::Usage(format!("`{}`: {fault}", file.display())))?;
         return Ok((ring, session_file::binding(&["keys", &BASE64URL.encode(&list)])));
     }
     if let Some(pin) = &arguments.pin {
@@ -162,7 +165,9 @@ fn keyring(
         let verifier = SigningAlgorithm::of_name(algorithm)
             .and_then(|algorithm| DocumentVerifier::new(algorithm, &BASE64URL.decode(public).ok()?));
         let verifier = verifier.ok_or_else(|| {
-            Stop::Usage(format!("`{pin}` is no signing key; write `EdDSA:` or `ES256:` and the key in base64url"))
+            Stop::Usage(format!(
+                "`{pin}` is no signing key; write `EdDSA:` or `ES256:` and the key in base64url"
+            ))
         })?;
         let ring = Keyring::signed(verifier, &settings.origin.to_string(), None);
         return Ok((ring, format!("pin {pin}")));
@@ -190,15 +195,16 @@ struct Printer {
 
 impl Printer {
     fn new(arguments: &CallArguments) -> Result<Self, Stop> {
-        let out: Box<dyn Write> = match &arguments.output {
-            Some(file) => {
-                let created = fs::File::create(file);
-                Box::new(created.map_err(|error| {
-                    Stop::Usage(format!("cannot write `{}`: {error}", file.display()))
-                })?)
-            }
-            None => Box::new(io::stdout()),
-        };
+        let out: Box<dyn Write> =
+            match &arguments.output {
+                Some(file) => {
+                    let created = fs::File::create(file);
+                    Box::new(created.map_err(|error| {
+                        Stop::Usage(format!("cannot write `{}`: {error}", file.display()))
+                    })?)
+                }
+                None => Box::new(io::stdout()),
+            };
         Ok(Self { out, shows_head: arguments.include, is_verbose: arguments.verbose })
     }
 

@@ -54,15 +54,17 @@ impl OuterHead {
         if self.status == 200 {
             return Err(ClientFault::MediaType(media_type.chars().filter(char::is_ascii_graphic).collect()));
         }
-        let is_problem = media_type == Problem::MEDIA_TYPE;
+        Err(self.in_clear(body))
+    }
+
+    /// Why a response in clear is none. `body` is what came of its body.
+    pub fn in_clear(&self, body: &[u8]) -> ClientFault {
+        let is_problem = self.media_type() == Problem::MEDIA_TYPE;
         let problem = if is_problem { Problem::read(self.status, body) } else { None };
         let retry_after = self.field("retry-after").and_then(decimal);
         let problem = problem.map(|problem| Problem { retry_after, ..problem });
-        Err(ClientFault::InClear {
-            status: self.status,
-            problem,
-            date: self.field("date").and_then(parse_date),
-        })
+        let date = self.field("date").and_then(parse_date);
+        ClientFault::InClear { status: self.status, problem, date }
     }
 }
 

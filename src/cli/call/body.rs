@@ -81,7 +81,10 @@ impl Content for Regular {
         let max = into.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
         let count = self.file.read(&mut into[..max])?;
         if count == 0 && self.length.is_some() && self.left > 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was read"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the file became shorter while it was read",
+            ));
         }
         self.left -= count as u64;
         Ok(count)

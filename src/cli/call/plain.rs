@@ -24,7 +24,8 @@ impl Plain<'_> {
         watch: &mut Watch,
     ) -> Result<(), String> {
         let head = head(request, content.length())?;
-        let mut link = Link::connect(self.origin, self.trust, self.timeouts).map_err(|error| error.to_string())?;
+        let mut link =
+            Link::connect(self.origin, self.trust, self.timeouts).map_err(|error| error.to_string())?;
         watch.request_head(&head);
         let mut reader = OuterReader::new(Method::of(request.method.as_bytes()));
         // An answer that comes before all is sent ends the sending.
@@ -69,7 +70,9 @@ fn head(request: &Request, length: Option<u64>) -> Result<Vec<u8>, String> {
     let mut writer = HeadWriter::new(&mut head);
     writer.request_line(request.method.as_bytes(), request.path.as_bytes());
     writer.field(b"host", request.authority.as_bytes());
-    for (name, value) in request.fields.iter().filter(|(name, _)| !matches!(name.as_str(), "host" | "content-length")) {
+    for (name, value) in
+        request.fields.iter().filter(|(name, _)| !matches!(name.as_str(), "host" | "content-length"))
+    {
         writer.field(name.as_bytes(), value);
     }
     match length {

@@ -36,7 +36,8 @@ impl Watch {
             return;
         }
         let Request { method, scheme, authority, path, .. } = request;
-        let mut text = format!("{method} {scheme}://{authority}{path}\n{}", fields(&concealed(&request.fields)));
+        let mut text =
+            format!("{method} {scheme}://{authority}{path}\n{}", fields(&concealed(&request.fields)));
         match length {
             Some(0) => {}
             Some(length) => text.push_str(&format!("({length} bytes of content)\n")),
@@ -48,7 +49,9 @@ impl Watch {
     fn head(&mut self, mark: char, head: &[u8]) {
         if self.is_on {
             let text = String::from_utf8_lossy(head);
-            text.lines().filter(|text| !text.is_empty()).for_each(|text| line(&format!("{mark} {}", printable(text))));
+            text.lines()
+                .filter(|text| !text.is_empty())
+                .for_each(|text| line(&format!("{mark} {}", printable(text))));
         }
     }
 
