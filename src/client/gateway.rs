@@ -197,9 +197,12 @@ pub(super) fn sealed_outer(form: Form) -> OuterHead {
     outer(200, &format!("Content-Type: {}\r\n", form.response_media_type()))
 }
 
+/// The rest behind `chunks` goes in chunks of the usual size.
 fn sealed(mut sealer: ChunkSealer, message: &[u8], chunks: &[usize]) -> Vec<u8> {
-    let (mut out, mut rest) = (Vec::new(), message);
-    for length in chunks.iter().copied().map(Some).chain([None]) {
+    let (mut out, mut rest, mut chunks) = (Vec::new(), message, chunks.iter().copied());
+    loop {
+        let usual = limits::PAYLOAD_CHUNK_SENT_BYTES;
+        let length = chunks.next().or((rest.len() > usual).then_some(usual));
         let (now, later) = rest.split_at(length.unwrap_or(rest.len()));
         let mut room = vec![0; ChunkSealer::HEAD_ROOM];
         room.extend_from_slice(now);
@@ -208,8 +211,10 @@ fn sealed(mut sealer: ChunkSealer, message: &[u8], chunks: &[usize]) -> Vec<u8> 
         let wire = sealer.seal(&mut room, plain, length.is_none()).unwrap();
         out.extend_from_slice(&room[wire]);
         rest = later;
+        if length.is_none() {
+            return out;
+        }
     }
-    out
 }
 
 fn opened(mut opener: ChunkOpener, mut sealed: &mut [u8]) -> Vec<u8> {
