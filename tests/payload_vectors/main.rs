@@ -73,15 +73,26 @@ fn key_documents_are_what_is_made() {
 /// HPKE, HKDF, the ciphers and JWS of other people give the same values.
 #[test]
 fn node_finds_the_same_values() {
+    check_node(&["check_vectors.mjs"]);
+}
+
+/// The client that end-to-end tests and app developers use: every form, streams, and what section 6 of the protocol asks.
+#[test]
+fn the_client_for_node_does_its_duties() {
+    check_node(&["--test", "check_client.mjs"]);
+}
+
+/// Runs Node where its client lies. It must end well.
+fn check_node(arguments: &[&str]) {
     let Some(node) = peers::peer("node", "nodejs") else { return };
     let client = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/payload");
     if !client.join("node_modules").is_dir() {
-        let advice = "node_finds_the_same_values needs: npm ci --prefix tests/interop/payload";
+        let advice = format!("{arguments:?} needs: npm ci --prefix tests/interop/payload");
         assert!(std::env::var_os("RINGWALL_REQUIRE_PEERS").is_none_or(|value| value != "1"), "{advice}");
         eprintln!("SKIPPED {advice}");
         return;
     }
-    let output = Command::new(node).arg(client.join("check_vectors.mjs")).output().expect("node starts");
+    let output = Command::new(node).args(arguments).current_dir(client).output().expect("node starts");
     let printed = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     assert!(output.status.success(), "{}", printed.concat());
 }
