@@ -11,6 +11,10 @@ use std::time::Duration;
 pub const BUFFER_SMALL_BYTES: usize = 8 * 1024;
 /// One direction of a bulk transfer. From 128 KiB up the cost per byte no longer falls.
 pub const BUFFER_LARGE_BYTES: usize = 256 * 1024;
+/// One direction of a single message in one piece: all of it must be there before any of it opens.
+pub const BUFFER_MESSAGE_BYTES: usize = PAYLOAD_SINGLE_BYTES + 64 * 1024;
+/// Such buffers that one worker may hold (34 MiB); beyond it 503.
+pub const MESSAGE_BUFFERS_PER_WORKER: usize = 32;
 /// Free room in front of what is read, so that a longer head can be written where the old one stood.
 pub const HEAD_ROOM: usize = 1024;
 /// Free room behind what is read: CRLF and last-chunk of a chunk made here.
@@ -155,10 +159,32 @@ pub const PAYLOAD_APP_VERSION_BYTES: usize = 64;
 
 /// Plaintext of a message that is opened to its end before its first byte goes to a server. Larger ones stream.
 pub const PAYLOAD_WHOLE_BYTES: usize = 64 * 1024;
+/// A single message in one piece, sealed or open: it has to be held as a whole, in both directions.
+pub const PAYLOAD_SINGLE_BYTES: usize = 1024 * 1024;
+/// Time between two session openings or single messages of one address at a steady rate, on one worker (30 a second).
+pub const OPENING_INTERVAL: Duration = Duration::from_nanos(1_000_000_000 / 30);
+/// How many an address may send at once after a rest.
+pub const OPENING_BURST: u32 = 60;
+/// Places of a worker's table of addresses that open (64 KiB): with a thousand of them active one in eight shares.
+pub const OPENING_PLACES: usize = 8 * 1024;
+/// Time between two of all addresses together: each costs up to 150 µs, so that they take half of a worker at most.
+pub const OPENINGS_PER_WORKER_INTERVAL: Duration = Duration::from_micros(300);
+/// How many of them may come at once: what runs beside them waits for 40 ms at most.
+pub const OPENINGS_PER_WORKER_BURST: u32 = 256;
+/// Random bytes a worker asks the system for at once: a message takes 16, and each asking is a system call.
+pub const ENTROPY_BYTES: usize = 1024;
 /// Time for a message to come whole, however busily its bytes trickle: 100 MiB over a link of 1 Mbit/s.
 pub const PAYLOAD_MESSAGE_TIME: Duration = Duration::from_secs(15 * 60);
 /// Seconds that the clocks of two workers may differ by, and a message be remembered beyond its window.
 pub const PAYLOAD_CLOCK_SLACK: u64 = 2;
+
+/// Seconds after which an entry that has expired is emptied rather than left for the next to replace.
+pub const REPLAY_STALE: u64 = 15 * 60;
+/// Lines of the replay memory in which a message may stand.
+pub const REPLAY_REACH: usize = 16;
+/// Times that a message tries for a slot which others were quicker to take. Each failure is another's success.
+pub const REPLAY_ATTEMPTS: u32 = 64;
+
 /// Bytes of plaintext that open a session, and that answer: a ticket in base64url or an identity, and room to spare.
 pub const PAYLOAD_SESSION_BYTES: usize = 4096;
 /// Keys of the proxy that open at once: two of each kind while they rotate, and as many again for who rotates faster.
@@ -361,7 +387,7 @@ pub const PAYLOAD_WINDOW_MAX: Duration = Duration::from_secs(10 * 60);
 pub const PAYLOAD_REPLAY_ENTRIES: u64 = 6_000_000;
 /// Fewest messages remembered: enough for one session and its neighbours, and to see in a test how a full memory refuses.
 pub const PAYLOAD_REPLAY_ENTRIES_MIN: u64 = 64;
-/// Most messages remembered: what they take is some GiB, all of it at the start.
+/// Most messages remembered: what they take is 3 GiB, all of it once that many have come.
 pub const PAYLOAD_REPLAY_ENTRIES_MAX: u64 = 1 << 28;
 /// Default messages of one session remembered at once: more than an app sends in a minute.
 pub const PAYLOAD_SESSION_ENTRIES: u32 = 1024;
@@ -369,6 +395,17 @@ pub const PAYLOAD_SESSION_ENTRIES: u32 = 1024;
 pub const PAYLOAD_SESSIONS_MIN: u64 = 4;
 /// Fewest bytes of plaintext that a sealed chunk may be confined to: clients may rely on so many.
 pub const PAYLOAD_CHUNK_BYTES_MIN: usize = 16 * 1024;
+/// How long a ticket key made here seals at least, before another takes over: a session costs a client one round trip,
+/// and a stolen key opens the tickets of two hours. A key seals for as long as a session lasts, if that is longer; so
+/// there are never more than two, and the 2^32 tickets of one are far away.
+pub const PAYLOAD_TICKET_ROTATION: Duration = Duration::from_secs(60 * 60);
+/// How long a list of keys signed here is good: a key that was taken back lives no longer in a client that is kept from
+/// asking again.
+pub const PAYLOAD_DOCUMENT_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// A list of keys signed ahead of time that expires sooner is warned of: somebody has to sign the next.
+pub const KEY_DOCUMENT_EXPIRY_NOTICE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Bytes of a file with a key or a signed list of keys: what they hold is some hundred bytes, a list some KiB.
+pub const PAYLOAD_KEY_FILE_BYTES: usize = 64 * 1024;
 /// Rules for applications: a versioned line for each release of a few hundred apps.
 pub const PAYLOAD_APPLICATIONS: usize = 4096;
 /// Start ids of proxies that share tickets.
@@ -391,6 +428,8 @@ pub const CONFIG_INCLUDE_DEPTH: usize = 8;
 pub const CONFIG_LEVELS: usize = 8;
 
 const _: () = assert!(PAYLOAD_SESSION_ENTRIES as u64 * PAYLOAD_SESSIONS_MIN <= PAYLOAD_REPLAY_ENTRIES);
+const _: () = assert!(PAYLOAD_DOCUMENT_LIFETIME.as_secs() <= PAYLOAD_KEY_DOCUMENT_SECONDS);
+const _: () = assert!(PAYLOAD_KEY_DOCUMENT_BYTES <= PAYLOAD_KEY_FILE_BYTES);
 const _: () = assert!(PAYLOAD_REPLAY_ENTRIES_MIN >= PAYLOAD_SESSIONS_MIN);
 const _: () = assert!(SERVERS <= u16::MAX as usize);
 const _: () = assert!(LISTENERS <= u16::MAX as usize);

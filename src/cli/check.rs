@@ -1,7 +1,7 @@
 //! `ringwall check`: prints what is found in a configuration and in the files that it names, for people or as JSON.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,10 +10,12 @@ use serde_json::{Value, json};
 use super::{EXIT_FAILED, EXIT_USAGE, complain};
 use crate::config::{ConfigError, Loaded, Place, Warning};
 use crate::net::clock;
-use crate::net::tls::{Identities, TicketKeys, TlsFault, TlsWarning};
+use crate::net::payload::material::KeyMaterial;
+use crate::net::payload::settings::PayloadKeySettings;
+use crate::net::tls::{Identities, TicketKeys, TlsFault, TlsSettings};
 
-/// Opens the files that TLS reads, too: what is wrong with one is said with the place that names it. `config` is the
-/// configuration's own file.
+/// Opens the files that TLS and payload encryption read, too: what is wrong with one is said with the place that names it.
+/// `config` is the configuration's own file.
 pub(super) fn with_files(mut loaded: Loaded, config: &Path) -> Result<Loaded, Vec<ConfigError>> {
     let files = &loaded.files;
     let named = |path: Option<&Path>| match files.iter().find(|file| Some(file.path.as_path()) == path) {
@@ -23,22 +25,60 @@ pub(super) fn with_files(mut loaded: Loaded, config: &Path) -> Result<Loaded, Ve
             (Place::File { file, line: 1, column: 1 }, String::new())
         }
     };
-    let error = |fault: &TlsFault| {
-        let (place, key) = named(fault.path());
-        ConfigError { place, key, message: fault.to_string() }
-    };
-    let tickets = TicketKeys::new().map_err(|fault| vec![error(&fault)])?;
-    match Identities::load(&loaded.settings.tls, &Arc::new(tickets), clock::unix_micros()) {
-        Ok(identities) => {
-            let warning = |found: &TlsWarning| {
-                let (place, key) = named(Some(&found.path));
-                Warning { place, key, message: found.to_string() }
-            };
-            let found: Vec<_> = identities.warnings.iter().map(warning).collect();
-            loaded.warnings.extend(found);
-            Ok(loaded)
+    let (mut errors, mut warnings) = (Vec::new(), Vec::new());
+    for (path, message) in tls_faults(&loaded.settings.tls, &mut warnings) {
+        let (place, key) = named(path.as_deref());
+        errors.push(ConfigError { place, key, message });
+    }
+    if let Some(payload) = &loaded.settings.payload {
+        for (path, message) in key_faults(&payload.keys, &mut warnings) {
+            let (place, key) = named(path.as_deref());
+            errors.push(ConfigError { place, key, message });
         }
-        Err(faults) => Err(faults.iter().map(error).collect()),
+    }
+    let warnings: Vec<_> = warnings
+        .into_iter()
+        .map(|(path, message)| {
+            let (place, key) = named(Some(&path));
+            Warning { place, key, message }
+        })
+        .collect();
+    loaded.warnings.extend(warnings);
+    if errors.is_empty() { Ok(loaded) } else { Err(errors) }
+}
+
+/// What is wrong with the files of TLS, and with which; what is odd goes to `warnings`.
+fn tls_faults(
+    settings: &TlsSettings,
+    warnings: &mut Vec<(PathBuf, String)>,
+) -> Vec<(Option<PathBuf>, String)> {
+    let told = |fault: &TlsFault| (fault.path().map(Path::to_owned), fault.to_string());
+    let tickets = match TicketKeys::new() {
+        Ok(tickets) => Arc::new(tickets),
+        Err(fault) => return vec![told(&fault)],
+    };
+    match Identities::load(settings, &tickets, clock::unix_micros()) {
+        Ok(loaded) => {
+            warnings.extend(loaded.warnings.iter().map(|found| (found.path.clone(), found.to_string())));
+            Vec::new()
+        }
+        Err(faults) => faults.iter().map(told).collect(),
+    }
+}
+
+/// The same of the files of payload encryption.
+fn key_faults(
+    settings: &PayloadKeySettings,
+    warnings: &mut Vec<(PathBuf, String)>,
+) -> Vec<(Option<PathBuf>, String)> {
+    match KeyMaterial::load(settings, clock::unix_micros().0 / 1_000_000) {
+        Ok(loaded) => {
+            warnings.extend(loaded.warnings.iter().map(|found| (found.path.clone(), found.to_string())));
+            Vec::new()
+        }
+        Err(faults) => {
+            faults.iter().map(|fault| (fault.path().map(Path::to_owned), fault.to_string())).collect()
+        }
     }
 }
 

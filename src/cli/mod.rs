@@ -5,6 +5,7 @@
 mod check;
 mod demo;
 mod host_settings;
+mod keygen;
 mod run;
 
 use std::io::Write;
@@ -50,6 +51,11 @@ enum Command {
         #[arg(long)]
         strict: bool,
     },
+    /// Make keys of payload encryption: new files, never in the place of others, which their owner alone can read.
+    Keygen {
+        #[command(subcommand)]
+        what: keygen::What,
+    },
     /// Show the whole system on loopback, step by step, then keep serving.
     Demo {
         /// Exit after the walk: 0, or 1 when a step failed.
@@ -77,6 +83,7 @@ fn dispatch(command: Command) -> ExitCode {
             check::check(&load(&config).and_then(|loaded| check::with_files(loaded, &config)), json, strict)
         }
         Command::Demo { once } => demo::demo(once),
+        Command::Keygen { what } => keygen::keygen(what),
     }
 }
 

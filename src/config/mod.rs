@@ -28,6 +28,7 @@ use std::path::Path;
 
 use self::environment::Assignment;
 use self::node::Table;
+pub use self::payload::parse_origin;
 use self::reader::Section;
 use self::report::Report;
 pub use self::report::{ConfigError, NamedFile, Place, Warning};

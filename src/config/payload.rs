@@ -130,9 +130,6 @@ fn document(section: &Section<'_>) -> Option<DocumentSettings> {
 
 fn start_ids(section: &Section<'_>) -> Vec<[u8; START_ID_LEN]> {
     let Some(field) = section.get("start_ids") else { return Vec::new() };
-    if section.get("ticket_keys").is_none() {
-        field.object("they are for proxies that open each other's tickets; name the keys that they share in `ticket_keys`");
-    }
     let fields = field.list_of_some("an id made at the start");
     if fields.len() > limits::PAYLOAD_START_IDS {
         field.object(format!("more than {} ids; remove some", limits::PAYLOAD_START_IDS));
@@ -147,6 +144,9 @@ fn start_ids(section: &Section<'_>) -> Vec<[u8; START_ID_LEN]> {
                 .fault("it is named twice; every proxy has its own, which stands first in its configuration");
         }
         ids.push(id);
+    }
+    if !ids.is_empty() && section.get("ticket_keys").is_none() {
+        field.object("they are for proxies that open each other's tickets; name the keys that they share in `ticket_keys`");
     }
     ids
 }
@@ -173,13 +173,16 @@ fn applications(section: &Section<'_>) -> ApplicationRules {
 /// All settings are read, so that all that is wrong is reported; what a rule cannot be without comes last.
 fn application(section: &Section<'_>) -> Option<ApplicationRule> {
     let id = section.require("id", "id = \"shop\"");
-    let id = id.and_then(|field| field.parsed("the id of an application", parse_application_text));
-    let platform = section
-        .get("platform")
-        .map(|field| field.parsed("a platform such as \"ios\"", parse_application_text));
+    let id = id.and_then(|field| {
+        field.parsed("the id of an application", |text| parse_text(text, limits::PAYLOAD_APP_ID_BYTES))
+    });
+    let platform = section.get("platform").map(|field| {
+        field
+            .parsed("a platform such as \"ios\"", |text| parse_text(text, limits::PAYLOAD_APP_PLATFORM_BYTES))
+    });
     let version = section
         .get("version")
-        .map(|field| field.parsed("a version such as \"2.4.1\" or \"2.*\"", |text| parse_version(text)));
+        .map(|field| field.parsed("a version such as \"2.4.1\" or \"2.*\"", parse_version));
     let encryption = section.require("encryption", "encryption = \"required\"");
     let encryption = encryption.and_then(|field| field.choice(ENCRYPTION));
     Some(ApplicationRule {
@@ -227,7 +230,10 @@ fn credentials(section: &Section<'_>) -> Option<PolicyCredentials> {
 }
 
 /// Scheme, host and port as clients compare them (RFC 6454 section 6.2).
-fn parse_origin(text: &str) -> Result<String, String> {
+///
+/// # Errors
+/// What to write instead.
+pub fn parse_origin(text: &str) -> Result<String, String> {
     if text.starts_with("unix:") {
         return Err("clients cannot use a Unix socket of this host; write an origin such as \"https://api.example.com\"".to_owned());
     }
@@ -259,14 +265,17 @@ fn parse_start_id(text: &str) -> Result<[u8; START_ID_LEN], String> {
 }
 
 fn parse_version(text: &str) -> Result<VersionPattern, String> {
-    parse_application_text(text)?;
+    parse_text(text, limits::PAYLOAD_APP_VERSION_BYTES)?;
     VersionPattern::parse(text).map_err(|fault| fault.to_string())
 }
 
-/// Id, platform or version as an application names itself.
-fn parse_application_text(text: &str) -> Result<String, String> {
+/// Id, platform or version as an application names itself, of so many bytes at most.
+fn parse_text(text: &str, most: usize) -> Result<String, String> {
     if text.is_empty() || text.chars().any(char::is_control) {
         return Err("write it as the application names itself".to_owned());
+    }
+    if text.len() > most {
+        return Err(format!("an application names itself with {most} bytes at most"));
     }
     Ok(text.to_owned())
 }

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::settings::{AccessLog, LogFormat, LogSettings, Settings, WorkerSettings};
+use super::settings::{AccessLog, LogFormat, LogSettings, PayloadSettings, Settings, WorkerSettings};
 use super::status::{ReloadStatus, ServerStatus, Status, UpstreamStatus, WorkerStatus};
 use crate::limits;
+use crate::net::payload::settings::PayloadKeySettings;
 use crate::net::tls::TlsSettings;
 use crate::policy::payload_rules::{ApplicationRules, PayloadRules};
 use crate::policy::route_table::RouteTable;
@@ -40,6 +41,15 @@ pub(crate) fn ruleset() -> Ruleset {
         forwarding: Forwarding::default(),
         payload: None,
     }
+}
+
+/// [`settings`] with payload encryption, whose keys are made at the start.
+pub(crate) fn sealed_settings() -> Settings {
+    let mut settings = settings();
+    settings.ruleset.payload = Some(Arc::new(payload_rules()));
+    let (keys, replay_entries) = (PayloadKeySettings::default(), limits::PAYLOAD_REPLAY_ENTRIES);
+    settings.payload = Some(PayloadSettings { keys, replay_entries });
+    settings
 }
 
 /// Payload encryption with all defaults, and no policy.

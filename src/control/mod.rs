@@ -13,6 +13,7 @@ pub mod health_prober;
 pub mod identity_files;
 pub mod journal;
 pub mod metrics_text;
+pub mod payload_keyring;
 pub mod process;
 pub mod published;
 pub mod reload;

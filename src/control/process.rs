@@ -18,12 +18,13 @@ use super::event::Event;
 use super::health_prober::{HealthProber, ProbeTarget};
 use super::identity_files::IdentityFiles;
 use super::journal;
+use super::payload_keyring::{Moment, PayloadKeyring};
 use super::published::Published;
 use super::reload::Fixed;
 use super::run_fault::RunFault;
 use super::settings::{Loaded, SettingsSource};
 use super::status::{self, Status, WorkerStatus};
-use super::supervisor::{InForce, Supervisor, WorkerFn};
+use super::supervisor::{self, Equipment, InForce, Supervisor, WorkerFn};
 use super::upstream_watch::{Change, UpstreamWatch};
 use crate::limits;
 use crate::net::clock;
@@ -31,7 +32,7 @@ use crate::net::resolver::{self, Resolved, Resolver};
 use crate::net::signals::Signal;
 use crate::net::tls::Identities;
 use crate::net::unix_socket::UnixSocket;
-use crate::policy::ruleset::{ListenAddress, Listener, Ruleset};
+use crate::policy::ruleset::Ruleset;
 use crate::protocol::moment::Monotonic;
 use crate::worker::core_loop::WorkerFault;
 
@@ -48,6 +49,8 @@ pub struct Process {
     /// Generations given out so far.
     generations: u64,
     tls: IdentityFiles,
+    /// Absent: there is no payload encryption.
+    payload: Option<PayloadKeyring>,
     resolver: Resolver,
     prober: HealthProber,
     log: Option<LogWriter>,
@@ -125,6 +128,7 @@ impl Process {
             force: None,
             pending: None,
             generations: 0,
+            payload: PayloadKeyring::start(&settings, moment(started)).map_err(RunFault::Configuration)?,
             tls: IdentityFiles::new().map_err(|fault| RunFault::Configuration(vec![fault.to_string()]))?,
             resolver: Resolver::new(resolver::look_up, move |result| {
                 drop(resolved.send(Event::Resolved(result)))
@@ -204,7 +208,8 @@ impl Process {
         let pending = self.pending.as_ref().map(|pending| pending.until);
         let restart = self.force.as_ref().and_then(|force| force.supervisor.next_start());
         let view = self.force.as_ref().and_then(|force| force.view_due);
-        [stage, pending, restart, view, self.tls.next_look()].into_iter().flatten().min()
+        let keys = self.payload.as_ref().and_then(PayloadKeyring::next_turn);
+        [stage, pending, restart, view, keys, self.tls.next_look()].into_iter().flatten().min()
     }
 
     fn on_time(&mut self, now: Monotonic) -> Result<(), RunFault> {
@@ -218,6 +223,7 @@ impl Process {
             }
         }
         self.look_at_identities(now);
+        self.turn_payload_keys(now);
         match self.stage {
             Stage::Starting { until } if until <= now => Err(RunFault::NotReady),
             Stage::Draining { until } if until <= now => {
@@ -315,9 +321,16 @@ impl Process {
     fn try_reload(&mut self, now: Monotonic) -> Result<(), Vec<String>> {
         let Loaded { settings, warnings } = self.source.load()?;
         warnings.iter().for_each(journal::warn);
-        let tls = settings.tls.clone();
+        let (tls, keys) =
+            (settings.tls.clone(), settings.payload.as_ref().map(|payload| payload.keys.clone()));
         let accepted = self.fixed.accept(settings, self.generations + 1).map_err(|refusal| vec![refusal])?;
+        let keys =
+            self.payload.as_ref().zip(keys).map(|(ring, keys)| ring.read(keys, moment(now))).transpose()?;
         let identities = self.tls.load(tls)?;
+        if let (Some(rules), Some(keys)) = (&accepted.ruleset.payload, keys) {
+            let lifetime = rules.session_lifetime;
+            self.change_payload_keys(|ring| ring.adopt(keys, lifetime, moment(now)).map(|()| true))?;
+        }
         accepted.needs_restart.iter().for_each(journal::warn);
         self.prepare(accepted.ruleset, identities, now);
         Ok(())
@@ -344,6 +357,31 @@ impl Process {
                 );
             }
         }
+    }
+
+    /// Has keys of payload encryption rotated, read again and signed when it is time. If anything is wrong with them, the
+    /// old stay.
+    fn turn_payload_keys(&mut self, now: Monotonic) {
+        if let Err(faults) = self.change_payload_keys(|ring| ring.turn(moment(now))) {
+            faults.iter().for_each(journal::error);
+            journal::error(
+                "keys of payload encryption have changed and are not used; those before stay in force",
+            );
+        }
+    }
+
+    /// Gives the workers other keys where `change` says that there are.
+    fn change_payload_keys(
+        &mut self,
+        change: impl FnOnce(&mut PayloadKeyring) -> Result<bool, Vec<String>>,
+    ) -> Result<(), Vec<String>> {
+        let Some(ring) = &mut self.payload else { return Ok(()) };
+        if change(ring)?
+            && let Some(force) = &mut self.force
+        {
+            force.supervisor.give_payload_keys(ring.keys());
+        }
+        Ok(())
     }
 
     /// Has the names of new rules looked up; they come in force when that is done or took too long.
@@ -378,7 +416,7 @@ impl Process {
             }
             None => {
                 self.stage = Stage::Starting { until: now.after(limits::WORKER_START) };
-                let sockets = unix_sockets(&rules)?;
+                let sockets = supervisor::unix_sockets(&rules)?;
                 self.start_workers(in_force, sockets).map_err(RunFault::Thread)?
             }
         };
@@ -389,8 +427,12 @@ impl Process {
 
     fn start_workers(&self, in_force: InForce, sockets: Arc<[Option<UnixSocket>]>) -> io::Result<Supervisor> {
         let run = Arc::clone(&self.run_worker);
-        let log = self.log.as_ref().map(LogWriter::hub);
-        Supervisor::start(&self.fixed.workers, in_force, sockets, run, log, self.sender.clone())
+        let equipment = Equipment {
+            sockets,
+            payload_keys: self.payload.as_ref().map(PayloadKeyring::keys),
+            log: self.log.as_ref().map(LogWriter::hub),
+        };
+        Supervisor::start(&self.fixed.workers, in_force, equipment, run, self.sender.clone())
     }
 
     fn on_resolved(&mut self, resolved: &Resolved, now: Monotonic) {
@@ -448,15 +490,9 @@ fn check_servers(prober: &mut HealthProber, probes: Vec<(Duration, ProbeTarget)>
     }
 }
 
-/// Binds the Unix sockets among the listeners, by position: once, for all workers and all that follow a dead one.
-fn unix_sockets(rules: &Ruleset) -> Result<Arc<[Option<UnixSocket>]>, RunFault> {
-    let bind = |listener: &Listener| match &listener.address {
-        ListenAddress::Tcp(_) => Ok(None),
-        ListenAddress::Unix(path) => {
-            UnixSocket::bind(path).map(Some).map_err(|source| RunFault::Socket { path: path.clone(), source })
-        }
-    };
-    rules.listeners.iter().map(bind).collect()
+/// `now` on both clocks.
+fn moment(now: Monotonic) -> Moment {
+    Moment { monotonic: now, unix: clock::unix_micros() }
 }
 
 #[cfg(test)]

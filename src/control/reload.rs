@@ -139,8 +139,7 @@ fn named(listeners: &[Listener]) -> String {
 mod tests {
     use super::*;
     use crate::control::fixture;
-    use crate::control::settings::{AccessLog, PayloadSettings};
-    use crate::net::payload::settings::PayloadKeySettings;
+    use crate::control::settings::AccessLog;
 
     #[test]
     fn rules_follow_with_the_next_number() {
@@ -185,13 +184,11 @@ mod tests {
 
     /// Settings with payload encryption: this window, so many messages remembered, so many of one session.
     fn sealed(window: u64, replay_entries: u64, session_entries: u32) -> Settings {
-        let mut settings = fixture::settings();
-        settings.ruleset.payload = Some(Arc::new(PayloadRules {
-            window: Duration::from_secs(window),
-            session_entries,
-            ..fixture::payload_rules()
-        }));
-        settings.payload = Some(PayloadSettings { keys: PayloadKeySettings::default(), replay_entries });
+        let mut settings = fixture::sealed_settings();
+        let window = Duration::from_secs(window);
+        let rules = PayloadRules { window, session_entries, ..fixture::payload_rules() };
+        settings.ruleset.payload = Some(Arc::new(rules));
+        settings.payload.as_mut().unwrap().replay_entries = replay_entries;
         settings
     }
 

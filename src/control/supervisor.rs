@@ -13,11 +13,13 @@ use std::time::Duration;
 
 use super::event::Event;
 use super::journal;
+use super::run_fault::RunFault;
 use super::settings;
 use crate::limits;
 use crate::net::tls::Identities;
 use crate::net::unix_socket::UnixSocket;
-use crate::policy::ruleset::Ruleset;
+use crate::policy::payload_keys::PayloadKeys;
+use crate::policy::ruleset::{ListenAddress, Listener, Ruleset};
 use crate::policy::upstream_health::UpstreamView;
 use crate::protocol::moment::Monotonic;
 use crate::telemetry::log_channel::{LogHub, LogSink};
@@ -31,6 +33,17 @@ pub type WorkerFn = Arc<dyn Fn(WorkerSettings) -> Result<(), WorkerFault> + Send
 /// What workers go by: the rules, and what fits them.
 pub type InForce = (Arc<Ruleset>, Arc<Identities>, Arc<UpstreamView>);
 
+/// What workers begin with beside what is in force.
+#[derive(Default)]
+pub struct Equipment {
+    /// The Unix sockets among the listeners, by position.
+    pub sockets: Arc<[Option<UnixSocket>]>,
+    /// Keys of payload encryption; absent: there is none.
+    pub payload_keys: Option<Arc<PayloadKeys>>,
+    /// The access log; absent: there is none.
+    pub log: Option<Arc<LogHub>>,
+}
+
 /// All workers.
 pub struct Supervisor {
     seats: Vec<Seat>,
@@ -38,9 +51,8 @@ pub struct Supervisor {
     ruleset: Arc<Ruleset>,
     identities: Arc<Identities>,
     view: Arc<UpstreamView>,
-    sockets: Arc<[Option<UnixSocket>]>,
+    equipment: Equipment,
     run: WorkerFn,
-    log: Option<Arc<LogHub>>,
     events: Sender<Event>,
     draining: bool,
 }
@@ -79,20 +91,18 @@ pub enum SeatState {
 }
 
 impl Supervisor {
-    /// Starts all workers. `sockets` are the Unix sockets among the listeners, by position. Fails when a thread or its mailbox cannot be made.
+    /// Starts all workers. Fails when a thread or its mailbox cannot be made.
     pub fn start(
         workers: &settings::WorkerSettings,
         (ruleset, identities, view): InForce,
-        sockets: Arc<[Option<UnixSocket>]>,
+        equipment: Equipment,
         run: WorkerFn,
-        log: Option<Arc<LogHub>>,
         events: Sender<Event>,
     ) -> io::Result<Self> {
         let seats = workers.cpus.iter().map(|cpu| Seat::new(*cpu)).collect();
         let busy_poll = workers.busy_poll;
         let draining = false;
-        let mut new =
-            Self { seats, busy_poll, ruleset, identities, view, sockets, run, log, events, draining };
+        let mut new = Self { seats, busy_poll, ruleset, identities, view, equipment, run, events, draining };
         for index in 0..new.seats.len() {
             new.launch(index)?;
         }
@@ -132,6 +142,12 @@ impl Supervisor {
         self.post(&Order::Apply(ruleset, identities, view));
     }
 
+    /// Gives all workers other keys of payload encryption, those that are started again later among them.
+    pub fn give_payload_keys(&mut self, keys: Arc<PayloadKeys>) {
+        self.equipment.payload_keys = Some(Arc::clone(&keys));
+        self.post(&Order::PayloadKeys(keys));
+    }
+
     /// Gives all workers a new view of the servers.
     pub fn publish(&mut self, view: Arc<UpstreamView>) {
         self.view = Arc::clone(&view);
@@ -142,7 +158,7 @@ impl Supervisor {
     /// are given up now, so are Unix sockets, which another process may then bind.
     pub fn drain(&mut self, deadline: Monotonic) {
         self.draining = true;
-        self.sockets = Arc::default();
+        self.equipment.sockets = Arc::default();
         for seat in &mut self.seats {
             if let SeatState::Waiting { .. } = seat.state {
                 seat.state = SeatState::Ended;
@@ -208,10 +224,11 @@ impl Supervisor {
             ruleset: Arc::clone(&self.ruleset),
             identities: Arc::clone(&self.identities),
             view: Arc::clone(&self.view),
+            payload_keys: self.equipment.payload_keys.clone(),
             metrics: Arc::clone(&seat.metrics),
-            log: self.log.as_ref().map_or_else(LogSink::off, |hub| hub.sink(index)),
+            log: self.equipment.log.as_ref().map_or_else(LogSink::off, |hub| hub.sink(index)),
             inbox,
-            sockets: Arc::clone(&self.sockets),
+            sockets: Arc::clone(&self.equipment.sockets),
             workers,
             ready: Box::new(move || drop(events.send(Event::WorkerReady { index }))),
         };
@@ -245,6 +262,17 @@ impl Seat {
         self.next_wait = (wait * 2).min(limits::RESTART_LONGEST);
         wait
     }
+}
+
+/// Binds the Unix sockets among the listeners, by position: once, for all workers and all that follow a dead one.
+pub fn unix_sockets(rules: &Ruleset) -> Result<Arc<[Option<UnixSocket>]>, RunFault> {
+    let bind = |listener: &Listener| match &listener.address {
+        ListenAddress::Tcp(_) => Ok(None),
+        ListenAddress::Unix(path) => {
+            UnixSocket::bind(path).map(Some).map_err(|source| RunFault::Socket { path: path.clone(), source })
+        }
+    };
+    rules.listeners.iter().map(bind).collect()
 }
 
 fn what_panicked(panic: &(dyn Any + Send)) -> String {

@@ -2,16 +2,26 @@
 //!
 //! Where they come from, when they change and when they are erased is the control thread's business.
 
+use std::sync::Arc;
+
 use crate::limits;
 use crate::protocol::moment::Monotonic;
+use crate::protocol::payload::ohttp_keys::GatewayKeys;
 use crate::protocol::payload::ticket::{SESSION_ID_LEN, SessionFacts, TicketKeys};
 
-/// The keys in use.
+/// The keys in use, and what clients are told of them: made by the control thread, read by all workers, replaced whole.
+/// Each key is erased when the last who uses it lets go.
 #[derive(Debug)]
 pub struct PayloadKeys {
+    /// Those that clients seal to.
+    pub gateway: Arc<GatewayKeys>,
+    /// Their public halves, as `application/ohttp-keys`.
+    pub key_list: Arc<[u8]>,
+    /// The same signed, as a compact JWS; absent: nobody signs it.
+    pub document: Option<Arc<str>>,
     /// Those that seal tickets.
     pub tickets: TicketKeys,
-    /// What this process is called in the tickets it makes, and others whose tickets are as good.
+    /// What this process is called in the tickets it makes, first, and others whose tickets are as good.
     pub starts: Vec<[u8; SESSION_ID_LEN]>,
     /// When this process began, and how messages are dated.
     pub clock: PayloadClock,

@@ -23,6 +23,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::ruleset::Server;
+use crate::protocol::payload::ticket::AppIdentity;
 
 /// Whether a route takes sealed and plain requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -178,6 +179,12 @@ impl PayloadRules {
             None if self.service.is_some() => ApplicationVerdict::Ask,
             None => ApplicationVerdict::Unlisted,
         }
+    }
+}
+
+impl<'a> From<&'a AppIdentity> for Application<'a> {
+    fn from(app: &'a AppIdentity) -> Self {
+        Self { id: app.id(), platform: app.platform(), version: app.version() }
     }
 }
 

@@ -84,6 +84,12 @@ pub enum Refusal {
     PayloadTooLarge,
     /// The route, or the application, takes sealed requests alone.
     PayloadRequired,
+    /// A key that is not ours, or not for these algorithms.
+    PayloadKeyUnknown,
+    /// What opens a session was made at another time than now.
+    PayloadClock,
+    /// More session openings or single messages than one address may send.
+    PayloadRate,
     /// The media type of the payload endpoints is another.
     PayloadMediaType,
     /// The message's time lies outside the window.
@@ -112,6 +118,7 @@ impl Refusal {
             | Self::BodyIncomplete
             | Self::PlainHttp
             | Self::PayloadMalformed
+            | Self::PayloadClock
             | Self::PayloadDate => 400,
             Self::CertificateRequired
             | Self::CertificateNotListed
@@ -122,8 +129,8 @@ impl Refusal {
             Self::MethodNotAllowed | Self::TraceRefused => 405,
             Self::PayloadReplayed => 409,
             Self::PayloadMediaType => 415,
-            Self::PayloadSessionUnknown => 422,
-            Self::PayloadSessionRate => 429,
+            Self::PayloadSessionUnknown | Self::PayloadKeyUnknown => 422,
+            Self::PayloadSessionRate | Self::PayloadRate => 429,
             Self::ConnectUnsupported => 501,
             Self::HeadTimeout | Self::BodyTimeout => 408,
             Self::BodyTooLarge | Self::PayloadTooLarge => 413,
@@ -182,6 +189,9 @@ impl Refusal {
             Self::PayloadSessionUnknown => "payload-session-unknown",
             Self::PayloadTooLarge => "payload-too-large",
             Self::PayloadRequired => "payload-required",
+            Self::PayloadKeyUnknown => "payload-key-unknown",
+            Self::PayloadClock => "payload-clock",
+            Self::PayloadRate => "payload-rate",
             Self::PayloadMediaType => "media-type",
             Self::PayloadDate => "payload-date",
             Self::PayloadReplayed => "payload-replayed",
@@ -213,10 +223,13 @@ impl Refusal {
             | Self::PayloadSessionUnknown
             | Self::PayloadTooLarge
             | Self::PayloadMediaType
+            | Self::PayloadKeyUnknown
+            | Self::PayloadClock
             | Self::PayloadDate => "http_request_error",
             Self::CertificateRequired
             | Self::CertificateNotListed
             | Self::PayloadRequired
+            | Self::PayloadRate
             | Self::PayloadReplayed
             | Self::PayloadSessionRate
             | Self::PayloadAppRefused => "http_request_denied",
@@ -250,13 +263,16 @@ impl Refusal {
             Self::PayloadSessionRate => "urn:ringwall:payload-session-rate",
             Self::PayloadBusy => "urn:ringwall:payload-busy",
             Self::PayloadAppRefused => "urn:ringwall:payload-app-refused",
+            Self::PayloadRate => "urn:ringwall:payload-rate",
+            Self::PayloadKeyUnknown => "https://iana.org/assignments/http-problem-types#ohttp-key",
+            Self::PayloadClock => "https://iana.org/assignments/http-problem-types#date",
             _ => "about:blank",
         }
     }
 
     /// Seconds after which the same request may find another answer, where that can be said.
     fn retry_after(self) -> Option<u64> {
-        (self == Self::PayloadBusy).then_some(1)
+        matches!(self, Self::PayloadBusy | Self::PayloadRate).then_some(1)
     }
 
     /// True when the bytes that follow on the connection cannot be trusted to be the next request.
@@ -357,6 +373,18 @@ pub fn write_fixed(
         writer.field_number(b"content-length", 0);
     }
     writer.end();
+}
+
+/// Appends a whole answer with `body`, not to be stored.
+pub fn write_document(media_type: &str, body: &[u8], frame: AnswerFrame<'_>, out: &mut Vec<u8>) {
+    let mut writer = begin(200, frame, out);
+    writer.field(b"content-type", media_type.as_bytes());
+    writer.field(b"cache-control", b"no-store");
+    writer.field_number(b"content-length", body.len() as u64);
+    writer.end();
+    if !frame.head_only {
+        out.extend_from_slice(body);
+    }
 }
 
 fn begin<'w>(status: u16, frame: AnswerFrame<'_>, out: &'w mut Vec<u8>) -> HeadWriter<'w> {

@@ -15,7 +15,7 @@ mod tests;
 use std::ops::Range;
 
 pub use self::pool::BufferPool;
-use crate::limits::{BUFFER_ALIGNMENT, BUFFER_LARGE_BYTES, BUFFER_SMALL_BYTES, HEAD_ROOM, TAIL_ROOM};
+use crate::limits::{BUFFER_ALIGNMENT, BUFFER_LARGE_BYTES, BUFFER_MESSAGE_BYTES, BUFFER_SMALL_BYTES, HEAD_ROOM, TAIL_ROOM};
 
 /// The memory of a buffer, on its way to or from the kernel.
 pub type Storage = Box<[u8]>;
@@ -33,7 +33,7 @@ pub struct WireBuffer {
     end: usize,
 }
 
-/// The two sizes of buffers.
+/// The sizes of buffers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BufferSize {
     /// No memory at all: a placeholder.
@@ -43,6 +43,8 @@ pub enum BufferSize {
     Small,
     /// [`BUFFER_LARGE_BYTES`].
     Large,
+    /// [`BUFFER_MESSAGE_BYTES`].
+    Message,
 }
 
 impl WireBuffer {
@@ -52,6 +54,7 @@ impl WireBuffer {
             BufferSize::None => return Self::default(),
             BufferSize::Small => BUFFER_SMALL_BYTES,
             BufferSize::Large => BUFFER_LARGE_BYTES,
+            BufferSize::Message => BUFFER_MESSAGE_BYTES,
         };
         let storage = vec![0; bytes].into_boxed_slice();
         let misaligned = storage.as_ptr() as usize % BUFFER_ALIGNMENT;

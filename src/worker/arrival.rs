@@ -119,7 +119,7 @@ async fn greeted(
             tls_notes::plain_http(worker, &peer, Refusal::PlainHttp.status());
             let connection = cold.warm();
             let date = worker.wall_time().text;
-            let frame = AnswerFrame { date: &date, connection: Some(b"close"), head_only: false };
+            let frame = AnswerFrame { date: &date, connection: Some(b"close"), head_only: false, time: None };
             let mut answer = Vec::new();
             write_refusal(Refusal::PlainHttp, None, frame, &mut answer);
             let _peer_not_told = connection.write_now(&answer);

@@ -23,6 +23,7 @@ use crate::net::tls::Identities;
 use crate::net::unix_socket::UnixSocket;
 use crate::net::{clock, entropy};
 use crate::policy::exchange::Peer;
+use crate::policy::payload_keys::PayloadKeys;
 use crate::policy::ruleset::{ListenAddress, ListenerId, Ruleset, UNIX_PEER};
 use crate::policy::upstream_health::UpstreamView;
 use crate::protocol::moment::Monotonic;
@@ -43,6 +44,8 @@ pub struct WorkerSettings {
     pub identities: Arc<Identities>,
     /// What is known of the servers so far.
     pub view: Arc<UpstreamView>,
+    /// Keys of payload encryption; there exactly when the rules have it.
+    pub payload_keys: Option<Arc<PayloadKeys>>,
     /// Its counters; they outlive it.
     pub metrics: Arc<MetricBlock>,
     /// Where its access records go.
@@ -93,6 +96,7 @@ async fn live(settings: WorkerSettings) -> Result<(), WorkerFault> {
     let generation = Generation::new(settings.ruleset, settings.identities, settings.view, seed);
     let worker = Rc::new(Worker::new(generation, settings.metrics, settings.log, seed, settings.workers));
     worker.limit_connections(&limits);
+    *worker.payload_keys.borrow_mut() = settings.payload_keys;
     let doorbell = Doorbell::new(settings.inbox.doorbell.try_clone().map_err(other)?).map_err(other)?;
     ring::spawn(tick(worker.clone()));
     ring::spawn(keep_pool(worker.clone()));
@@ -267,6 +271,7 @@ async fn obey(worker: Rc<Worker>, inbox: Inbox, mut doorbell: Doorbell) {
                     worker.limit_connections(&ruleset.limits);
                     worker.replace_generation(Generation::new(ruleset, identities, view, worker.random()));
                 }
+                Order::PayloadKeys(keys) => *worker.payload_keys.borrow_mut() = Some(keys),
                 Order::View(view) => worker.generation().set_view(view),
                 Order::Drain { deadline } => begin_drain(&worker, deadline),
             }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::net::tls::Identities;
+use crate::policy::payload_keys::PayloadKeys;
 use crate::policy::ruleset::Ruleset;
 use crate::policy::upstream_health::UpstreamView;
 use crate::protocol::moment::Monotonic;
@@ -18,6 +19,8 @@ pub enum Order {
     /// Judge new exchanges by these rules; running ones end under the old. Sent with the identities and the view that
     /// fit them.
     Apply(Arc<Ruleset>, Arc<Identities>, Arc<UpstreamView>),
+    /// Open and seal with these keys of payload encryption from now on.
+    PayloadKeys(Arc<PayloadKeys>),
     /// What is known of the servers has changed.
     View(Arc<UpstreamView>),
     /// Accept no more, finish what runs, cut what is left at the deadline.

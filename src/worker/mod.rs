@@ -5,6 +5,7 @@
 
 pub mod core_loop;
 pub mod mailbox;
+pub mod replay_memory;
 
 mod access_notes;
 mod address_ledger;
@@ -13,6 +14,7 @@ mod busy_poll;
 mod connection_driver;
 mod connection_life;
 mod generation;
+mod opening_rate;
 mod panic_guard;
 mod state;
 mod tls_notes;

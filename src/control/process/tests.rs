@@ -8,6 +8,9 @@ use super::*;
 use crate::control::fixture;
 use crate::control::health_prober::{ProbeFault, Probed};
 use crate::control::settings::Settings;
+use crate::net::payload::fresh;
+use crate::net::payload::key_file::payload_key_text;
+use crate::protocol::payload::hybrid::Kem;
 use crate::worker::core_loop::WorkerSettings;
 use crate::worker::mailbox::Order;
 
@@ -41,6 +44,7 @@ fn obedient() -> (WorkerFn, Receiver<String>) {
                     assert_eq!(rules.upstreams.len(), view.upstreams.len());
                     written.send(format!("rules {}", rules.generation)).unwrap();
                 }
+                Order::PayloadKeys(_) => written.send("keys".into()).unwrap(),
                 Order::View(_) => written.send("view".into()).unwrap(),
                 Order::Drain { .. } => return Ok(()),
             }
@@ -66,6 +70,36 @@ fn it_serves_drains_and_ends() {
     process.handle().ask(Signal::Stop);
     process.until_ended().unwrap();
     assert!(!status.read().ready);
+}
+
+#[test]
+fn keys_of_payload_encryption_reach_every_worker_when_they_change() {
+    let folder = std::env::temp_dir().join(format!("ringwall-process-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let key = folder.join("payload.key");
+    let write = |id| {
+        let text = payload_key_text(id, &fresh::payload_key(Kem::X25519).unwrap());
+        std::fs::write(folder.join("new"), &*text).unwrap();
+        std::fs::rename(folder.join("new"), &key).unwrap();
+    };
+    write(1);
+    let sealed = || {
+        let mut settings = fixture::sealed_settings();
+        settings.payload.as_mut().unwrap().keys.keys = vec![key.clone()];
+        settings
+    };
+    let (run, told) = obedient();
+    let mut process = start(vec![Ok(sealed()), Ok(fixture::settings()), Ok(sealed())], run);
+    process.until_serving().unwrap();
+    write(2);
+    process.on_time(clock::monotonic().after(limits::IDENTITY_LOOK)).unwrap();
+    assert_eq!(told.recv_timeout(LONG).unwrap(), "keys");
+    // Without [payload] the reload is refused as a whole; with it the keys are read again.
+    process.on_event(Event::Signal(Signal::Reload), clock::monotonic()).unwrap();
+    assert!(process.status.reload.failed);
+    process.on_event(Event::Signal(Signal::Reload), clock::monotonic()).unwrap();
+    assert_eq!(told.recv_timeout(LONG).unwrap(), "keys");
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

@@ -3,6 +3,8 @@ use std::sync::mpsc::{Receiver, channel};
 
 use super::*;
 use crate::control::fixture;
+use crate::control::payload_keyring::{Moment, PayloadKeyring};
+use crate::protocol::moment::UnixMicros;
 
 const LONG: Duration = Duration::from_secs(10);
 const SECOND: u64 = 1_000_000_000;
@@ -36,13 +38,16 @@ fn stage(cpus: &[usize], script: Vec<Then>) -> Stage {
             Then::Panic => panic!("the stub panicked"),
             Then::Serve => {}
         }
-        written.send((settings.index, format!("started with {}", settings.ruleset.generation))).unwrap();
+        let keys = if settings.payload_keys.is_some() { " and keys" } else { "" };
+        let started = format!("started with {}{keys}", settings.ruleset.generation);
+        written.send((settings.index, started)).unwrap();
         while let Ok(order) = settings.inbox.orders.recv() {
             let text = match &order {
                 Order::Apply(rules, _, view) => {
                     format!("apply {} {}", rules.generation, view.upstreams.len())
                 }
                 Order::Drain { deadline } => format!("drain {}", deadline.0),
+                Order::PayloadKeys(_) => "keys".to_owned(),
                 Order::View(view) => format!("view {}", view.upstreams.len()),
             };
             written.send((settings.index, text)).unwrap();
@@ -56,7 +61,7 @@ fn stage(cpus: &[usize], script: Vec<Then>) -> Stage {
     let rules = Arc::new(fixture::ruleset());
     let in_force = (rules, Arc::default(), Arc::default());
     let supervisor =
-        Supervisor::start(&workers, in_force, Arc::default(), Arc::new(run), None, sender).unwrap();
+        Supervisor::start(&workers, in_force, Equipment::default(), Arc::new(run), sender).unwrap();
     Stage { supervisor, events, orders }
 }
 
@@ -151,6 +156,19 @@ fn new_rules_reach_every_worker_and_a_dead_one_at_its_start() {
     assert_eq!(stage.orders(1), said(&[(1 - served, "started with 2")]));
     stage.supervisor.publish(Arc::default());
     assert_eq!(stage.orders(2), said(&[(0, "view 0"), (1, "view 0")]));
+}
+
+#[test]
+fn new_keys_reach_every_worker_and_a_dead_one_at_its_start() {
+    let mut stage = stage(&[0, 1], vec![Then::Fail]);
+    assert_eq!(stage.ends(1, Monotonic(0)).len(), 1);
+    let served = stage.orders(1)[0].0;
+    let now = Moment { monotonic: Monotonic(0), unix: UnixMicros(0) };
+    let ring = PayloadKeyring::start(&fixture::sealed_settings(), now).unwrap().unwrap();
+    stage.supervisor.give_payload_keys(ring.keys());
+    assert_eq!(stage.orders(1), said(&[(served, "keys")]));
+    stage.supervisor.start_due(Monotonic(SECOND));
+    assert_eq!(stage.orders(1), said(&[(1 - served, "started with 1 and keys")]));
 }
 
 #[test]

@@ -3,8 +3,10 @@
 
 use std::path::PathBuf;
 
+use crate::protocol::payload::ticket::SESSION_ID_LEN;
+
 /// Bytes of a start id.
-pub const START_ID_LEN: usize = 16;
+pub const START_ID_LEN: usize = SESSION_ID_LEN;
 
 /// Where the keys of payload encryption come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

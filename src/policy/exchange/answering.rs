@@ -1,5 +1,6 @@
 //! Answers the proxy makes itself: refusals, fixed answers of a route, OPTIONS addressed to the proxy.
 
+use super::payload_endpoints::{KeyAnswer, SealedForm};
 use super::{Exchange, Outcome, World};
 use crate::policy::refusal::{AnswerFrame, Refusal, write_fixed, write_refusal};
 use crate::policy::route_table::{FixedAnswer, fixed_location};
@@ -15,8 +16,10 @@ pub(super) enum Declined {
     Fixed { status: u16, location: Option<Vec<u8>> },
     /// OPTIONS with `Max-Forwards: 0`: the proxy is the final recipient.
     OptionsHere,
-    /// It is no request to forward but the body of one, sealed.
-    Sealed(BodyFraming),
+    /// It is no request to forward: its body is sealed, and what it is comes out of that.
+    Sealed(SealedForm, BodyFraming),
+    /// It asks for the keys to seal to.
+    Keys(KeyAnswer),
 }
 
 impl From<Refusal> for Declined {
@@ -69,7 +72,8 @@ impl Exchange {
             }
             Declined::Fixed { status, location } => self.answer(status, location.as_deref(), None, world),
             Declined::OptionsHere => self.answer(204, None, Some(METHODS), world),
-            Declined::Sealed(framing) => self.begin_opening(framing, world),
+            Declined::Sealed(form, framing) => self.begin_opening(form, framing, world),
+            Declined::Keys(which) => self.tell_keys(which, world),
         }
     }
 
@@ -105,11 +109,11 @@ impl Exchange {
         self.say(status, "ok", keeps, world);
     }
 
-    fn may_keep(&self, world: &World<'_>) -> bool {
+    pub(super) fn may_keep(&self, world: &World<'_>) -> bool {
         self.up.persists && self.up.is_complete() && !self.up.client_ended() && !world.draining
     }
 
-    fn frame<'d>(&self, keeps: bool, world: &World<'d>) -> AnswerFrame<'d> {
+    pub(super) fn frame<'d>(&self, keeps: bool, world: &World<'d>) -> AnswerFrame<'d> {
         let connection: Option<&'static [u8]> = match (keeps, self.up.version) {
             // Said outside.
             _ if self.is_opened() => None,
@@ -122,7 +126,7 @@ impl Exchange {
     }
 
     /// Sends the answer in the scratch memory.
-    fn say(&mut self, status: u16, reason: &'static str, keeps: bool, world: &mut World<'_>) {
+    pub(super) fn say(&mut self, status: u16, reason: &'static str, keeps: bool, world: &mut World<'_>) {
         if !self.response.is_present() {
             let fresh = world.buffers.take_small();
             world.buffers.give(std::mem::replace(&mut self.response, fresh));

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::answering::Declined;
+use super::payload_endpoints::Endpoint;
 use super::request_side::Body;
 use super::{ConnectOrder, Exchange, Outcome, World};
 use crate::limits;
@@ -151,9 +152,12 @@ impl Exchange {
         }
         self.peer.is_right_for(reading.target.host.of(bytes))?;
         let method = head.method_name.of(bytes);
-        if self.rules.payload.is_some() && Endpoint::of(reading.path).is_some() {
+        if self.rules.payload.is_some()
+            && let Some(endpoint) = Endpoint::of(reading.path)
+        {
             // Within a sealed message there is no such place.
-            return Err(if is_opened { Refusal::NoRoute.into() } else { endpoint(&reading, bytes, fields) });
+            let plain = || endpoint.answer(head, reading.framing, bytes, fields);
+            return Err(if is_opened { Refusal::NoRoute.into() } else { plain() });
         }
         let scratch = &mut world.scratch.path;
         let index = find(&self.rules, self.peer.listener, outcome.client, method, &reading, bytes, scratch)?;
@@ -252,30 +256,6 @@ impl Exchange {
         forwarding::write_request_head(&parts, &mut scratch.head);
         Ok((trace, upgrade.is_some()))
     }
-}
-
-/// Where payload encryption is spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Endpoint {
-    Message,
-}
-
-impl Endpoint {
-    fn of(path: &[u8]) -> Option<Self> {
-        (path == b"/.well-known/payload-message").then_some(Self::Message)
-    }
-}
-
-/// What becomes of a request to a payload endpoint.
-fn endpoint(reading: &Reading<'_>, bytes: &[u8], fields: &FieldTable) -> Declined {
-    if reading.head.method != Method::Post {
-        return Declined::NotAllowed { allow: "POST".to_owned() };
-    }
-    let media_type = fields.first(FieldKind::ContentType).map(|field| field.value.of(bytes));
-    if media_type.is_none_or(|said| !said.eq_ignore_ascii_case(b"message/payload-request")) {
-        return Refusal::PayloadMediaType.into();
-    }
-    Declined::Sealed(reading.framing)
 }
 
 /// Checks what the fields say of the message as a whole.

@@ -27,16 +27,19 @@ mod event;
 mod inner_request;
 mod judgement;
 mod outcome;
+mod payload_endpoints;
 mod peer;
 mod request_side;
 mod response_head;
 mod response_side;
 mod sealed_body;
+mod sealed_claim;
 mod sealed_request;
 mod sealed_response;
 #[cfg(test)]
 mod tests;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 pub use action::{Action, ConnectOrder, Ending};
@@ -89,8 +92,27 @@ pub struct PayloadWorld<'a> {
     pub time: u64,
     /// Fills with random bytes fit for keys.
     pub entropy: &'a mut dyn FnMut(&mut [u8]),
-    /// Enters a message of a session, by its number, into the replay memory until this time.
-    pub remember: &'a mut dyn FnMut(&[u8; SESSION_ID_LEN], u64, u64) -> Remembered,
+    /// Enters a message into the replay memory until this time.
+    pub remember: &'a mut dyn FnMut(MessageId<'_>, u64) -> Remembered,
+    /// Whether this address may open a session, or send a single message, now.
+    pub admit: &'a mut dyn FnMut(IpAddr) -> bool,
+}
+
+/// What tells a message from all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageId<'a> {
+    /// The message of a session with this number.
+    OfSession {
+        /// The session's id.
+        session: [u8; SESSION_ID_LEN],
+        /// The number its client gave it.
+        number: u64,
+    },
+    /// A single message with this encapsulated key.
+    Single {
+        /// `enc` of RFC 9180.
+        enc: &'a [u8],
+    },
 }
 
 /// What the replay memory says of a message.

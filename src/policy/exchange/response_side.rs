@@ -16,6 +16,8 @@ pub(super) enum Phase {
     /// No final head yet.
     #[default]
     Head,
+    /// A response that is sealed in one piece comes; nothing of it is passed on yet.
+    Gathering,
     /// The final head is passed on, the body follows.
     Body,
     /// All of the response is read, or made here; some may still have to be written.
@@ -44,6 +46,8 @@ pub(super) struct ResponseSide {
     pub(super) interim: u32,
     pub(super) body: Body,
     body_seen: u64,
+    /// Content at the front of the unread bytes, of a response that is sealed in one piece.
+    pub(super) gathered: usize,
     /// Chunks are made here, because the server's body ends with its connection.
     pub(super) encodes: bool,
     /// The client can tell the end of the body only from the end of the connection.
@@ -69,7 +73,7 @@ enum Gone {
 impl ResponseSide {
     /// Bytes of a final response are on their way to the client.
     pub(super) fn has_begun(&self) -> bool {
-        self.phase != Phase::Head
+        !matches!(self.phase, Phase::Head | Phase::Gathering)
     }
 
     /// Nothing more will be put into the out window.
@@ -85,7 +89,7 @@ impl ResponseSide {
     /// Bytes are still owed whose end only the end of the connection shows; `waiting` are there to be written.
     pub(super) fn end_is_the_connections(&self, waiting: usize) -> bool {
         match self.phase {
-            Phase::Head => false,
+            Phase::Head | Phase::Gathering => false,
             Phase::Body => self.until_close,
             Phase::Ended => self.until_close && waiting > 0,
             Phase::Tunnel => true,
@@ -135,7 +139,7 @@ impl Exchange {
             return false;
         }
         let wants = match self.down.phase {
-            Phase::Head | Phase::Body => self.down.starved,
+            Phase::Head | Phase::Gathering | Phase::Body => self.down.starved,
             Phase::Tunnel => true,
             Phase::Ended => false,
         };
@@ -178,6 +182,11 @@ impl Exchange {
         }
         match self.down.phase {
             Phase::Head => self.response_head_came(world),
+            Phase::Gathering => {
+                if let Err(refusal) = self.gather_response(world) {
+                    self.refuse(refusal, world);
+                }
+            }
             Phase::Body => self.advance_response(world),
             Phase::Tunnel => {
                 self.response.release(count, count);
@@ -195,6 +204,13 @@ impl Exchange {
             Phase::Head => {
                 if self.down.answered || self.down.interim > 0 || !self.retry(self.down.reused, world) {
                     self.refuse(Refusal::ResponseIncomplete, world);
+                }
+            }
+            Phase::Gathering => {
+                let is_end = matches!(self.down.body, Body::UntilClose) && self.down.gone == Some(Gone::Ended);
+                let sealed = if is_end { self.seal_gathered(world) } else { Err(Refusal::ResponseIncomplete) };
+                if let Err(refusal) = sealed {
+                    self.refuse(refusal, world);
                 }
             }
             Phase::Body => match (self.down.body, self.down.gone) {
@@ -231,7 +247,7 @@ impl Exchange {
             Phase::Head => self.response_head_came(world),
             Phase::Body => self.advance_response(world),
             Phase::Tunnel => self.tunnel_may_end(world.now),
-            Phase::Ended => {}
+            Phase::Gathering | Phase::Ended => {}
         }
     }
 

@@ -152,6 +152,14 @@ impl SealedBody {
         }
     }
 
+    /// All of it was opened at once, and `plain` is what it says.
+    pub(super) fn opened_whole(&mut self, plain: Range<usize>) {
+        self.opened = plain.len() as u64;
+        self.is_open = true;
+        self.plain = plain;
+        self.sealed = self.sealed.end..self.sealed.end;
+    }
+
     /// Takes note that the first `count` bytes of the plaintext are decoded.
     pub(super) fn decoded(&mut self, count: usize) {
         self.plain.start += count;

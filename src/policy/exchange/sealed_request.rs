@@ -5,27 +5,33 @@
 //! on chunk by chunk, and what would complete the request for the server is held back until the final chunk is open.
 
 use super::inner_request::{Content, write_inner_head};
+use super::payload_endpoints::SealedForm;
 use super::request_side::{Body, Phase};
 use super::sealed_body::{Chunk, SealedBody};
 use super::sealed_response::SealedResponse;
-use super::{Exchange, Remembered, Scratch, World};
+use super::sealed_claim::{Claim, Encapsulated};
+use super::{Exchange, Scratch, World};
 use crate::limits;
-use crate::policy::payload_rules::Application;
+use crate::policy::forwarding::is_trusted;
 use crate::policy::refusal::Refusal;
 use crate::protocol::http1::{BodyFraming, HeadLimits, LAST_CHUNK, chunk_line, parse_request_head};
 use crate::protocol::moment::Monotonic;
+use crate::protocol::payload::aead::TAG_LEN;
 use crate::protocol::payload::binary_http::{
     BhttpFault, FieldList, MessageLimits, Part, RequestDecoder, RequestHead, Scheme,
 };
-use crate::protocol::payload::chunk_stream::{ChunkFault, ChunkOpener};
+use crate::protocol::payload::chunk_stream::{ChunkFault, ChunkOpener, ChunkSealer};
+use crate::protocol::payload::encapsulation::{EncapsulationFault, RESPONSE_NONCE_LEN_MAX};
+use crate::protocol::payload::hybrid::PUBLIC_LEN_MAX;
 use crate::protocol::payload::key_schedule::{MessageHeader, request_keys, response_key};
-use crate::protocol::payload::ticket::SessionFacts;
+use crate::protocol::payload::ohttp_message::{open_chunked, open_whole};
 use crate::protocol::progress::Progress;
 use crate::protocol::wire_buffer::{BufferPool, WireBuffer};
 
 /// A sealed request and the response to it.
 #[derive(Debug)]
 pub(super) struct Sealed {
+    form: SealedForm,
     body: SealedBody,
     opening: Option<Opening>,
     decoder: RequestDecoder,
@@ -36,19 +42,22 @@ pub(super) struct Sealed {
     left: Option<u64>,
     /// The last byte of the content stands first in the buffer, held back.
     holds_byte: bool,
+    /// Of a single message that is not yet entered into the replay memory.
+    single: Option<Encapsulated>,
     /// When all of it must have come.
     pub(super) due: Monotonic,
 }
 
-/// From the header until the request is judged.
+/// From the header until all is open.
 #[derive(Debug)]
 struct Opening {
-    facts: SessionFacts,
     opener: ChunkOpener,
-    number: u64,
-    time: u64,
+    claim: Claim,
     response: Option<SealedResponse>,
 }
+
+/// Bytes of what opens a session: the key's number and those of the algorithms, the longest key, plaintext, tag.
+const PAYLOAD_SESSION_REQUEST_MAX: usize = 7 + PUBLIC_LEN_MAX + limits::PAYLOAD_SESSION_BYTES + TAG_LEN;
 
 /// How far opening has come.
 enum Step {
@@ -63,16 +72,18 @@ impl Exchange {
     }
 
     /// The head of a sealed message is consumed: its body follows.
-    pub(super) fn begin_opening(&mut self, framing: BodyFraming, world: &mut World<'_>) {
+    pub(super) fn begin_opening(&mut self, form: SealedForm, framing: BodyFraming, world: &mut World<'_>) {
         let body = SealedBody::new(framing);
         let is_empty = body.has_come();
         self.sealed = Some(Box::new(Sealed {
+            form,
             body,
             opening: None,
             decoder: RequestDecoder::new(self.message_limits()),
             response: None,
             left: None,
             holds_byte: false,
+            single: None,
             due: world.now.after(limits::PAYLOAD_MESSAGE_TIME),
         }));
         self.up.phase = Phase::Opening;
@@ -80,8 +91,22 @@ impl Exchange {
         self.up.starved = true;
         self.up.body_timeout = self.rules.timeouts.body;
         self.progressed(world.now);
+        if !self.may_send(form, world) {
+            return self.refuse(Refusal::PayloadRate, world);
+        }
         if self.request.unread_len() > 0 || is_empty {
             self.advance_opening(world);
+        }
+    }
+
+    /// What costs a key agreement is counted by address, but not that of a relay, which stands for many.
+    fn may_send(&self, form: SealedForm, world: &mut World<'_>) -> bool {
+        let address = self.outcome.as_ref().map_or(self.peer.address, |outcome| outcome.client).ip();
+        let is_relay = self.rules.payload.as_ref().is_some_and(|it| is_trusted(address, &it.relays));
+        match form {
+            SealedForm::Message => true,
+            SealedForm::Whole | SealedForm::Chunked if is_relay => true,
+            _ => world.payload.as_mut().is_some_and(|payload| (payload.admit)(address)),
         }
     }
 
@@ -94,10 +119,13 @@ impl Exchange {
         let end = sealed.body.end();
         self.sealed = Some(sealed);
         match step {
+            Ok(Step::Ready) if self.sealed.as_ref().is_some_and(|it| it.form == SealedForm::Session) => {
+                self.open_session(end, world);
+            }
             Ok(Step::Ready) => self.begin_inner(world),
             Ok(Step::NeedMore) => {
                 self.up.starved = true;
-                if !world.buffers.make_readable(&mut self.request) {
+                if !self.make_request_readable(world) {
                     return self.refuse(Refusal::Exhausted, world);
                 }
                 self.progressed(world.now);
@@ -110,6 +138,12 @@ impl Exchange {
                 self.refuse(refusal, world);
             }
         }
+    }
+
+    fn make_request_readable(&mut self, world: &mut World<'_>) -> bool {
+        let whole = self.sealed.as_ref().is_some_and(|sealed| sealed.form == SealedForm::Whole);
+        world.buffers.make_readable(&mut self.request)
+            || whole && world.buffers.enlarge_for_message(&mut self.request)
     }
 
     /// Enough is open to judge the request in it.
@@ -182,8 +216,23 @@ impl Sealed {
         world: &mut World<'_>,
     ) -> Result<Step, Refusal> {
         self.body.unframe(request)?;
-        if self.opening.is_none() && !self.read_header(request, chunk_max, world)? {
-            return Ok(Step::NeedMore);
+        if self.form == SealedForm::Session {
+            return self.gather(PAYLOAD_SESSION_REQUEST_MAX, Refusal::PayloadMalformed);
+        }
+        if self.form == SealedForm::Whole {
+            return match self.gather(limits::PAYLOAD_SINGLE_BYTES, Refusal::PayloadTooLarge)? {
+                Step::Ready => self.open_whole(request, world),
+                Step::NeedMore => Ok(Step::NeedMore),
+            };
+        }
+        if self.opening.is_none() {
+            let is_read = match self.form {
+                SealedForm::Message => self.read_header(request, chunk_max, world)?,
+                _ => self.read_encapsulation(request, chunk_max, world)?,
+            };
+            if !is_read {
+                return Ok(Step::NeedMore);
+            }
         }
         let Some(opening) = &mut self.opening else { return Ok(Step::NeedMore) };
         while !self.body.is_open() && self.body.opened() <= limits::PAYLOAD_WHOLE_BYTES as u64 {
@@ -191,7 +240,10 @@ impl Sealed {
                 Ok(Chunk::NeedMore) => return Ok(Step::NeedMore),
                 Ok(Chunk::Opened) if self.response.is_none() => {
                     self.response = opening.response.take();
-                    opening.check(world)?;
+                    if let Claim::Single(enc) = &opening.claim {
+                        self.single = Some(*enc);
+                    }
+                    opening.claim.check(world)?;
                 }
                 Ok(Chunk::Opened) => {}
                 Err(ChunkFault::TooLarge) => return Err(Refusal::PayloadTooLarge),
@@ -199,9 +251,18 @@ impl Sealed {
             }
         }
         if self.body.is_open() {
-            opening.check_time(world)?;
+            opening.claim.check_time(world)?;
         }
         Ok(Step::Ready)
+    }
+
+    /// Waits for all of the body, which must stay within `most`.
+    fn gather(&self, most: usize, beyond: Refusal) -> Result<Step, Refusal> {
+        match (self.body.end() > most, self.body.has_come()) {
+            (true, _) => Err(beyond),
+            (false, true) => Ok(Step::Ready),
+            (false, false) => Ok(Step::NeedMore),
+        }
     }
 
     /// Reads the header and derives the keys. False: it is not whole.
@@ -225,16 +286,53 @@ impl Sealed {
         let (prk, key) = request_keys(&facts.secret, facts.aead, header.bytes);
         let mut salt = [0; 16];
         (payload.entropy)(&mut salt);
-        let response = SealedResponse::new(response_key(&prk, facts.aead, &salt), salt);
+        let sealer = ChunkSealer::new(response_key(&prk, facts.aead, &salt));
         self.opening = Some(Opening {
             opener: ChunkOpener::new(key, chunk_max),
-            number: header.n,
-            time: header.t,
-            facts,
-            response: Some(response),
+            response: Some(SealedResponse::message(sealer, &salt)),
+            claim: Claim::OfSession { number: header.n, time: header.t, facts },
         });
         self.body.skip(length);
         Ok(true)
+    }
+
+    /// Reads what stands in front of a single message's chunks. False: it is not whole.
+    fn read_encapsulation(
+        &mut self,
+        request: &WireBuffer,
+        chunk_max: usize,
+        world: &mut World<'_>,
+    ) -> Result<bool, Refusal> {
+        let payload = world.payload.as_mut().ok_or(Refusal::NoRoute)?;
+        let bytes = &request.unread()[self.body.sealed()];
+        let opened = open_chunked(&payload.keys.gateway, bytes, chunk_max).map_err(refusal_for_encapsulation)?;
+        let Progress::Done { value: (opener, answer), consumed } = opened else {
+            return if self.body.has_come() { Err(Refusal::PayloadMalformed) } else { Ok(false) };
+        };
+        let mut random = [0; RESPONSE_NONCE_LEN_MAX];
+        (payload.entropy)(&mut random);
+        let (nonce, sealer) = answer.sealer(&random);
+        self.opening = Some(Opening {
+            opener,
+            response: Some(SealedResponse::chunked_single(sealer, nonce)),
+            claim: Claim::Single(Encapsulated::new(answer.enc())),
+        });
+        self.body.skip(consumed);
+        Ok(true)
+    }
+
+    /// Opens a single message that is all there.
+    fn open_whole(&mut self, request: &mut WireBuffer, world: &mut World<'_>) -> Result<Step, Refusal> {
+        let payload = world.payload.as_mut().ok_or(Refusal::NoRoute)?;
+        let end = self.body.end();
+        let body = &mut request.unread_mut()[..end];
+        let (plain, answer) = open_whole(&payload.keys.gateway, body).map_err(refusal_for_encapsulation)?;
+        let mut random = [0; RESPONSE_NONCE_LEN_MAX];
+        (payload.entropy)(&mut random);
+        self.single = Some(Encapsulated::new(answer.enc()));
+        self.response = Some(SealedResponse::whole(answer, random));
+        self.body.opened_whole(plain);
+        Ok(Step::Ready)
     }
 
     /// Decodes the head and puts it, as HTTP/1.1, in front of the content. Of a message that is all open the content
@@ -258,6 +356,10 @@ impl Sealed {
         }
         self.body.decoded(length);
         let head_bytes = plain.start..plain.start + length;
+        if let Some(enc) = self.single.take() {
+            enc.check(&request.unread()[head_bytes.clone()], world)?;
+        }
+        let scratch = &mut *world.scratch;
         if self.body.is_open() {
             self.place_whole(request, &head, head_bytes, scratch, world.buffers)
         } else {
@@ -399,32 +501,10 @@ impl Sealed {
     }
 }
 
-impl Opening {
-    /// The first chunk has opened: number and time are authentic. The order is the protocol's (section 2.2).
-    fn check(&self, world: &mut World<'_>) -> Result<(), Refusal> {
-        self.check_time(world)?;
-        let window =
-            world.rules.payload.as_ref().map_or(limits::PAYLOAD_WINDOW, |rules| rules.window).as_secs();
-        let payload = world.payload.as_mut().ok_or(Refusal::NoRoute)?;
-        let expires = self.time.saturating_add(window).saturating_add(limits::PAYLOAD_CLOCK_SLACK);
-        match (payload.remember)(&self.facts.id, self.number, expires) {
-            Remembered::New => {}
-            Remembered::Seen => return Err(Refusal::PayloadReplayed),
-            Remembered::SessionFull => return Err(Refusal::PayloadSessionRate),
-            Remembered::Full => return Err(Refusal::PayloadBusy),
-        }
-        let Some(rules) = &world.rules.payload else { return Err(Refusal::NoRoute) };
-        let app = self.facts.app.as_ref();
-        let app =
-            app.map(|app| Application { id: app.id(), platform: app.platform(), version: app.version() });
-        rules.judge_application(app).admit_sealed().map_err(Refusal::from)
-    }
-
-    fn check_time(&self, world: &World<'_>) -> Result<(), Refusal> {
-        let window =
-            world.rules.payload.as_ref().map_or(limits::PAYLOAD_WINDOW, |rules| rules.window).as_secs();
-        let now = world.payload.as_ref().ok_or(Refusal::NoRoute)?.time;
-        if self.time.abs_diff(now) <= window { Ok(()) } else { Err(Refusal::PayloadDate) }
+fn refusal_for_encapsulation(fault: EncapsulationFault) -> Refusal {
+    match fault {
+        EncapsulationFault::KeyUnknown => Refusal::PayloadKeyUnknown,
+        EncapsulationFault::Malformed => Refusal::PayloadMalformed,
     }
 }
 

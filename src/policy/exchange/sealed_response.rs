@@ -8,14 +8,17 @@
 use super::response_head::LIMITS;
 use super::response_side::{Body, Phase};
 use super::{Exchange, Scratch, World};
+use crate::limits;
 use crate::policy::refusal::Refusal;
 use crate::protocol::http1::{
     ChunkedDecoder, ChunkedOutput, HeadWriter, LAST_CHUNK, Version, chunk_line, parse_response_head,
 };
-use crate::protocol::payload::aead::{MessageKey, TAG_LEN};
+use crate::protocol::payload::aead::TAG_LEN;
 use crate::protocol::payload::binary_http::{Framing, push_content_head, push_response_head};
 use crate::protocol::payload::chunk_stream::ChunkSealer;
+use crate::protocol::payload::encapsulation::RESPONSE_NONCE_LEN_MAX;
 use crate::protocol::payload::key_schedule::SALT_LEN;
+use crate::protocol::payload::ohttp_message::WholeAnswer;
 use crate::protocol::payload::sealed_run::{room_before, seal_run};
 use crate::protocol::progress::Progress;
 use crate::protocol::wire_buffer::WireBuffer;
@@ -26,10 +29,22 @@ const OUTER_BYTES: usize = 384;
 /// What a response is sealed with, and how far it is.
 #[derive(Debug)]
 pub(super) struct SealedResponse {
-    sealer: ChunkSealer,
-    salt: [u8; SALT_LEN],
+    sealer: Sealer,
+    /// What stands in front of what is sealed: salt or nonce.
+    lead: [u8; RESPONSE_NONCE_LEN_MAX],
+    lead_len: usize,
+    media_type: &'static [u8],
     framing: Framing,
     outer: Outer,
+    /// Of a response in one piece, until the rest is there.
+    inner_head: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Sealer {
+    Chunks(ChunkSealer),
+    /// All of it at once.
+    Whole(WholeAnswer),
 }
 
 /// How the client sees where the outer body ends.
@@ -44,9 +59,45 @@ enum Outer {
 }
 
 impl SealedResponse {
-    /// A response of which nothing is sealed. `key` is derived from `salt`, which is random.
-    pub(super) fn new(key: MessageKey, salt: [u8; SALT_LEN]) -> Self {
-        Self { sealer: ChunkSealer::new(key), salt, framing: Framing::Known, outer: Outer::NotBegun }
+    /// The response to a message of a session. The sealer's key is derived from `salt`.
+    pub(super) fn message(sealer: ChunkSealer, salt: &[u8; SALT_LEN]) -> Self {
+        Self::new(Sealer::Chunks(sealer), salt, b"message/payload-response")
+    }
+
+    /// The response to a single message in chunks.
+    pub(super) fn chunked_single(sealer: ChunkSealer, nonce: &[u8]) -> Self {
+        Self::new(Sealer::Chunks(sealer), nonce, b"message/ohttp-chunked-res")
+    }
+
+    /// The response to a single message in one piece. `random` is used once.
+    pub(super) fn whole(answer: WholeAnswer, random: [u8; RESPONSE_NONCE_LEN_MAX]) -> Self {
+        Self::new(Sealer::Whole(answer), &random, b"message/ohttp-res")
+    }
+
+    fn new(sealer: Sealer, lead_bytes: &[u8], media_type: &'static [u8]) -> Self {
+        let mut lead = [0; RESPONSE_NONCE_LEN_MAX];
+        let lead_len = lead_bytes.len().min(RESPONSE_NONCE_LEN_MAX);
+        lead[..lead_len].copy_from_slice(&lead_bytes[..lead_len]);
+        Self { sealer, lead, lead_len, media_type, framing: Framing::Known, outer: Outer::NotBegun, inner_head: Vec::new() }
+    }
+
+    /// True when all of the response must be there before any of it can be sealed.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self.sealer, Sealer::Whole(_))
+    }
+
+    /// Seals all that waits to be written, with the inner head from `prefix` in front of it.
+    fn seal_whole(&self, response: &mut WireBuffer, prefix: &[u8]) -> Result<(), Refusal> {
+        let Sealer::Whole(answer) = &self.sealer else { return Err(Refusal::ResponseTooLong) };
+        let plain = prefix.len() + response.out_len();
+        let front = answer.head_room();
+        if !response.widen(front + prefix.len(), WholeAnswer::TAIL_ROOM) {
+            return Err(Refusal::ResponseTooLong);
+        }
+        let bytes = response.out_mut();
+        put(bytes, front, &[prefix]);
+        answer.seal(&self.lead, bytes, front..front + plain).map_err(|_| Refusal::ResponseTooLong)?;
+        Ok(())
     }
 
     /// Seals what waits to be written, with the inner head or a content length from `prefix` in front of it.
@@ -58,13 +109,17 @@ impl SealedResponse {
         chunked: bool,
     ) -> Result<(), Refusal> {
         let first = self.outer == Outer::NotBegun;
+        if self.is_whole() {
+            self.outer = Outer::Bare;
+            return self.seal_whole(response, prefix);
+        }
         if first {
             self.outer = if chunked { Outer::Chunked } else { Outer::Bare };
         }
         let suffix: &[u8] = if is_final && self.framing == Framing::Indeterminate { &[0, 0] } else { &[] };
         let plain = prefix.len() + response.out_len() + suffix.len();
         let room = room_before(plain, is_final);
-        let salt: &[u8] = if first { &self.salt } else { &[] };
+        let salt: &[u8] = if first { &self.lead[..self.lead_len] } else { &[] };
         let line = chunk_line(salt.len() + room + plain + TAG_LEN);
         let (line, crlf, last): (&[u8], &[u8], &[u8]) = match self.outer {
             Outer::Chunked => (line.as_bytes(), b"\r\n", if is_final { LAST_CHUNK } else { b"" }),
@@ -79,7 +134,8 @@ impl SealedResponse {
         put(bytes, 0, &[line, salt]);
         put(bytes, front, &[prefix]);
         put(bytes, front + plain - suffix.len(), &[suffix]);
-        let sealed = seal_run(&mut self.sealer, bytes, front..front + plain, is_final);
+        let Sealer::Chunks(sealer) = &mut self.sealer else { return Err(Refusal::ResponseTooLong) };
+        let sealed = seal_run(sealer, bytes, front..front + plain, is_final);
         let sealed = sealed.map_err(|_| Refusal::ResponseTooLong)?;
         debug_assert_eq!(sealed.start, line.len() + salt.len());
         put(bytes, sealed.end, &[crlf, last]);
@@ -106,7 +162,16 @@ impl Exchange {
             Body::UntilClose => None,
         };
         self.response.consume(length);
-        self.encode_inner_head(content, world.scratch)?;
+        if let Some(outcome) = &mut self.outcome {
+            outcome.status = status;
+        }
+        if self.sealing().is_some_and(|sealed| sealed.is_whole()) {
+            return self.begin_gathering(world);
+        }
+        self.encode_inner_head(framing_of(content), world.scratch)?;
+        if let Some(length) = content {
+            push_content_head(length, &mut world.scratch.inner);
+        }
         let room = OUTER_BYTES + world.scratch.inner.len();
         if !self.response.has_room_before(room) && !world.buffers.enlarge(&mut self.response) {
             return Err(Refusal::ResponseTooLong);
@@ -116,9 +181,6 @@ impl Exchange {
             self.down.phase = Phase::Body;
         }
         self.seal_out(is_done, world)?;
-        if let Some(outcome) = &mut self.outcome {
-            outcome.status = status;
-        }
         self.progressed(world.now);
         Ok(())
     }
@@ -130,7 +192,8 @@ impl Exchange {
             _ => return Err(Refusal::ResponseTooLong),
         };
         let body = world.scratch.head.len() - head;
-        self.encode_inner_head(Some(body as u64), world.scratch)?;
+        self.encode_inner_head(Framing::Known, world.scratch)?;
+        push_content_head(body as u64, &mut world.scratch.inner);
         if body > 0 && !self.response.place_before(&world.scratch.head[head..]) {
             return Err(Refusal::ResponseTooLong);
         }
@@ -152,6 +215,63 @@ impl Exchange {
     /// The server's connection ended, and with it the body.
     pub(super) fn end_sealed(&mut self, world: &mut World<'_>) -> Result<(), Refusal> {
         world.scratch.inner.clear();
+        self.seal_out(true, world)
+    }
+
+    /// The head of a response that is sealed in one piece is there: all of the rest has to come.
+    fn begin_gathering(&mut self, world: &mut World<'_>) -> Result<(), Refusal> {
+        self.encode_inner_head(Framing::Known, world.scratch)?;
+        let Some(sealed) = self.sealing() else { return Err(Refusal::ResponseTooLong) };
+        sealed.inner_head.clone_from(&world.scratch.inner);
+        self.down.phase = Phase::Gathering;
+        self.gather_response(world)
+    }
+
+    /// More of a response that is sealed in one piece is there.
+    pub(super) fn gather_response(&mut self, world: &mut World<'_>) -> Result<(), Refusal> {
+        let from = self.down.gathered;
+        let available = self.response.unread_len() - from;
+        let is_done = match &mut self.down.body {
+            Body::None => true,
+            Body::Length(rest) => {
+                let count = (*rest).min(available as u64);
+                *rest -= count;
+                self.down.gathered += count as usize;
+                *rest == 0
+            }
+            Body::Chunked(decoder) => {
+                let framed = &mut self.response.unread_mut()[from..];
+                let decoded = decoder.advance(framed).map_err(Refusal::ResponseMalformed)?;
+                self.down.gathered += decoded.produced;
+                self.response.remove(from + decoded.produced..from + decoded.taken);
+                decoded.done
+            }
+            Body::UntilClose => {
+                self.down.gathered += available;
+                false
+            }
+        };
+        if self.down.gathered > limits::PAYLOAD_SINGLE_BYTES {
+            return Err(Refusal::ResponseTooLong);
+        }
+        if is_done {
+            return self.seal_gathered(world);
+        }
+        self.down.starved = true;
+        let has_room = world.buffers.make_readable(&mut self.response)
+            || world.buffers.enlarge_for_message(&mut self.response);
+        self.progressed(world.now);
+        if has_room { Ok(()) } else { Err(Refusal::Exhausted) }
+    }
+
+    /// All of a response that is sealed in one piece is there.
+    pub(super) fn seal_gathered(&mut self, world: &mut World<'_>) -> Result<(), Refusal> {
+        let length = self.down.gathered;
+        self.response.release(length, length);
+        self.note_body_part(length, true, world);
+        let Some(sealed) = self.sealing() else { return Err(Refusal::ResponseTooLong) };
+        world.scratch.inner.clone_from(&sealed.inner_head);
+        push_content_head(length as u64, &mut world.scratch.inner);
         self.seal_out(true, world)
     }
 
@@ -186,22 +306,18 @@ impl Exchange {
     }
 
     /// Writes the head in the scratch memory, which was parsed or is about to be, in Binary HTTP's form.
-    fn encode_inner_head(&mut self, content: Option<u64>, scratch: &mut Scratch) -> Result<(), Refusal> {
+    fn encode_inner_head(&mut self, framing: Framing, scratch: &mut Scratch) -> Result<(), Refusal> {
         let Ok(Progress::Done { value, .. }) =
             parse_response_head(&scratch.head, 0, &LIMITS, &mut scratch.fields)
         else {
             return Err(Refusal::ResponseTooLong);
         };
-        let framing = if content.is_some() { Framing::Known } else { Framing::Indeterminate };
         let Some(sealed) = self.sealing() else { return Err(Refusal::ResponseTooLong) };
         sealed.framing = framing;
         let (bytes, fields) = (&scratch.head, &scratch.fields);
         let fields = fields.iter().map(|field| (field.name.of(bytes), field.value.of(bytes)));
         scratch.inner.clear();
         push_response_head(framing, value.status, fields, &mut scratch.inner);
-        if let Some(length) = content {
-            push_content_head(length, &mut scratch.inner);
-        }
         Ok(())
     }
 
@@ -233,13 +349,17 @@ impl Exchange {
         let length = is_final.then_some(self.response.out_len() as u64);
         let head = &mut world.scratch.head;
         head.clear();
-        write_outer_head(length, chunked, persists, version, world.date, head);
+        write_outer_head(sealed.media_type, length, chunked, persists, version, world.date, head);
         if self.response.place_before(head) { Ok(()) } else { Err(Refusal::ResponseTooLong) }
     }
 
     fn sealing(&mut self) -> Option<&mut SealedResponse> {
         self.sealed.as_mut()?.response.as_mut()
     }
+}
+
+fn framing_of(content: Option<u64>) -> Framing {
+    if content.is_some() { Framing::Known } else { Framing::Indeterminate }
 }
 
 fn put(bytes: &mut [u8], at: usize, parts: &[&[u8]]) {
@@ -251,6 +371,7 @@ fn put(bytes: &mut [u8], at: usize, parts: &[&[u8]]) {
 }
 
 fn write_outer_head(
+    media_type: &[u8],
     length: Option<u64>,
     chunked: bool,
     persists: bool,
@@ -261,7 +382,10 @@ fn write_outer_head(
     let mut writer = HeadWriter::new(out);
     writer.status_line(200, b"OK");
     writer.field(b"date", date);
-    writer.field(b"content-type", b"message/payload-response");
+    writer.field(b"content-type", media_type);
+    if media_type == b"message/ohttp-chunked-res" {
+        writer.field(b"incremental", b"?1");
+    }
     writer.field(b"cache-control", b"no-store, no-transform");
     match (persists, version) {
         (false, _) => writer.field(b"connection", b"close"),

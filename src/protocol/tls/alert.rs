@@ -131,6 +131,16 @@ mod tests {
     }
 
     #[test]
+    fn only_what_ends_nothing_by_force_is_a_warning() {
+        for code in 0..=255 {
+            let alert = Alert::from_code(code);
+            let is_warning = matches!(code, 0 | 90 | 100);
+            let level = if is_warning { alert_level::WARNING } else { alert_level::FATAL };
+            assert_eq!(alert.level(), level, "{alert:?}");
+        }
+    }
+
+    #[test]
     fn names_are_told_apart() {
         let mut names: Vec<_> = Alert::NAMED.iter().map(|(_, _, name)| name).collect();
         names.sort();

@@ -15,6 +15,7 @@ pub(super) const EXPLICIT_NONCE_BYTES: usize = 8;
 /// header and RFC 5246 2^14 + 2048, for ciphers that need more room; with these suites a longer record cannot be valid.
 pub const RECORD_BYTES_MAX: usize =
     HEADER_BYTES + EXPLICIT_NONCE_BYTES + limits::TLS_FRAGMENT_BYTES + TAG_BYTES;
+const _: () = assert!(RECORD_BYTES_MAX == 5 + 8 + 16_384 + 16);
 
 /// Content types (RFC 8446 section 5.1).
 pub(super) mod content_type {

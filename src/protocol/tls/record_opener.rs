@@ -97,13 +97,6 @@ impl RecordOpener {
         }
     }
 
-    /// True once the peer has used its key so much that it should change it: ask for that with
-    /// [`RecordSealer::seal_key_update`](super::RecordSealer::seal_key_update), or in TLS 1.2 close the connection when
-    /// the exchange is done. Past the cipher's limit its records are refused.
-    pub fn needs_key_update(&self) -> bool {
-        self.keys.are_due()
-    }
-
     /// Looks at the record at the front of `bytes` and opens it in place when it is whole.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Free buffers of one worker, and the choice of a size.
 
 use super::{BufferSize, WireBuffer};
-use crate::limits::{LARGE_BUFFERS_PER_WORKER, SMALL_BUFFERS_KEPT};
+use crate::limits::{LARGE_BUFFERS_PER_WORKER, MESSAGE_BUFFERS_PER_WORKER, SMALL_BUFFERS_KEPT};
 
 /// Free buffers of one worker. The number of large ones alive is bounded; of small ones only how many are kept,
 /// because the number of busy connections bounds the rest.
@@ -10,6 +10,7 @@ pub struct BufferPool {
     small: Vec<WireBuffer>,
     large: Vec<WireBuffer>,
     large_alive: usize,
+    messages_alive: usize,
 }
 
 impl BufferPool {
@@ -48,6 +49,7 @@ impl BufferPool {
                 self.large.push(buffer);
             }
             BufferSize::Large => self.large_alive -= 1,
+            BufferSize::Message => self.messages_alive -= 1,
         }
     }
 
@@ -61,13 +63,28 @@ impl BufferPool {
     /// is to be had. Nothing may wait to be written.
     pub fn enlarge(&mut self, buffer: &mut WireBuffer) -> bool {
         debug_assert!(buffer.out_len() == 0);
-        if buffer.size() == BufferSize::Large {
+        if matches!(buffer.size(), BufferSize::Large | BufferSize::Message) {
             return false;
         }
         let Some(mut large) = self.take_large() else { return false };
         let fits = large.append(buffer.unread());
         debug_assert!(fits);
         self.give(std::mem::replace(buffer, large));
+        true
+    }
+
+    /// Moves the unread bytes of `buffer` to one of the largest. False, with nothing changed, when it is one already or too
+    /// many are in use. Nothing may wait to be written.
+    pub fn enlarge_for_message(&mut self, buffer: &mut WireBuffer) -> bool {
+        debug_assert!(buffer.out_len() == 0);
+        if buffer.size() == BufferSize::Message || self.messages_alive >= MESSAGE_BUFFERS_PER_WORKER {
+            return false;
+        }
+        self.messages_alive += 1;
+        let mut largest = WireBuffer::new(BufferSize::Message);
+        let fits = largest.append(buffer.unread());
+        debug_assert!(fits);
+        self.give(std::mem::replace(buffer, largest));
         true
     }
 
@@ -100,8 +117,10 @@ impl BufferPool {
 
     /// Takes note that a buffer's memory went away with a connection that was cut.
     pub fn lost(&mut self, size: BufferSize) {
-        if size == BufferSize::Large {
-            self.large_alive -= 1;
+        match size {
+            BufferSize::Large => self.large_alive -= 1,
+            BufferSize::Message => self.messages_alive -= 1,
+            BufferSize::Small | BufferSize::None => {}
         }
     }
 }

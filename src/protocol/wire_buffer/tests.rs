@@ -1,6 +1,7 @@
 //! Rules of the buffer's windows and of the pool.
 
 use super::*;
+use crate::limits::SMALL_BUFFERS_KEPT;
 
 fn filled(bytes: &[u8]) -> WireBuffer {
     let mut buffer = WireBuffer::new(BufferSize::Small);
@@ -78,6 +79,72 @@ fn large_buffers_are_bounded_and_come_back() {
     assert!(pool.take_large().is_some());
     pool.lost(BufferSize::Large);
     assert!(pool.take_large().is_some());
+}
+
+#[test]
+fn so_many_small_buffers_are_kept_and_no_more() {
+    let mut pool = BufferPool::default();
+    let taken: Vec<_> = (0..SMALL_BUFFERS_KEPT + 3).map(|_| pool.take_small()).collect();
+    for (count, mut buffer) in taken.into_iter().enumerate() {
+        assert_eq!(pool.small_free(), count.min(SMALL_BUFFERS_KEPT));
+        buffer.append(b"of the last owner");
+        pool.give(buffer);
+    }
+    assert_eq!(pool.small_free(), SMALL_BUFFERS_KEPT);
+    assert_eq!(pool.take_small().unread_len(), 0, "emptied");
+    assert_eq!(pool.small_free(), SMALL_BUFFERS_KEPT - 1);
+    let mut away = pool.take_small();
+    let _memory_is_elsewhere = away.lend_for_read();
+    pool.give(away);
+    pool.give(WireBuffer::default());
+    assert_eq!(pool.small_free(), SMALL_BUFFERS_KEPT - 2, "nothing came back");
+}
+
+#[test]
+fn large_buffers_that_nobody_holds_are_not_in_use() {
+    let mut pool = BufferPool::default();
+    let many = 40;
+    let taken: Vec<_> = (0..many).map(|_| pool.take_large().unwrap()).collect();
+    for (count, mut buffer) in taken.into_iter().enumerate() {
+        assert_eq!(pool.large_in_use(), many - count);
+        buffer.append(b"of the last owner");
+        pool.give(buffer);
+    }
+    // Those kept and those freed alike.
+    assert_eq!(pool.large_in_use(), 0);
+    let reused = pool.take_large().unwrap();
+    assert_eq!((reused.unread_len(), pool.large_in_use()), (0, 1));
+    let again: Vec<_> = std::iter::from_fn(|| pool.take_large()).collect();
+    assert_eq!(again.len() + 1, crate::limits::LARGE_BUFFERS_PER_WORKER);
+}
+
+#[test]
+fn an_empty_buffer_takes_the_size_that_suits_the_next_read() {
+    use BufferSize::{Large, Small};
+    let of = |size| if size == BufferSize::None { WireBuffer::default() } else { WireBuffer::new(size) };
+    for size in [BufferSize::None, Small, Large] {
+        for bulk in [false, true] {
+            let mut pool = BufferPool::default();
+            let mut buffer = if size == Large { pool.take_large().unwrap() } else { of(size) };
+            pool.fit(&mut buffer, bulk);
+            assert_eq!(buffer.size(), if bulk { Large } else { Small }, "{size:?} {bulk}");
+            assert!(buffer.is_present());
+            assert_eq!(pool.large_in_use(), usize::from(bulk));
+            buffer.append(b"unread");
+            pool.fit(&mut buffer, !bulk);
+            assert_eq!((buffer.unread(), buffer.size() == Large), (&b"unread"[..], bulk), "not moved");
+        }
+    }
+    // Without a large one to be had the small one stays, the same.
+    let mut pool = BufferPool::default();
+    let _all: Vec<_> = std::iter::from_fn(|| pool.take_large()).collect();
+    let mut buffer = of(Small);
+    let place = buffer.unread().as_ptr();
+    pool.fit(&mut buffer, true);
+    assert_eq!((buffer.size(), buffer.unread().as_ptr()), (Small, place));
+    let mut none = WireBuffer::default();
+    pool.fit(&mut none, true);
+    assert_eq!(none.size(), Small);
 }
 
 impl WireBuffer {

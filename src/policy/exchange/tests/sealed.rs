@@ -18,10 +18,14 @@ use crate::protocol::payload::binary_http::{
     push_request_head,
 };
 use crate::protocol::payload::chunk_stream::{ChunkOpener, ChunkSealer, Opened};
+use crate::protocol::payload::hybrid::{HpkePrivateKey, Kem};
 use crate::protocol::payload::key_schedule::{
     MessageHeader, RequestPrk, SessionSecret, request_keys, response_key,
 };
-use crate::protocol::payload::ticket::{SessionFacts, TicketKey, TicketKeys};
+use crate::protocol::payload::ohttp_keys::{GatewayKeys, parse_key_list};
+use crate::protocol::payload::ohttp_message;
+use crate::protocol::payload::session;
+use crate::protocol::payload::ticket::{AppIdentity, SessionFacts, TicketKey, TicketKeys};
 use crate::protocol::progress::Progress;
 
 const NOW: u64 = 1_000_000;
@@ -161,7 +165,12 @@ fn unchunked(mut bytes: &[u8]) -> Vec<u8> {
 }
 
 fn keys() -> PayloadKeys {
+    let key = HpkePrivateKey::generate(Kem::X25519, &[7; 32]);
+    let gateway = Arc::new(GatewayKeys::new(vec![(1, key)]).unwrap());
     PayloadKeys {
+        key_list: gateway.encode().into(),
+        gateway,
+        document: None,
         tickets: TicketKeys::new(vec![TicketKey::new(&[9; 32])]).unwrap(),
         starts: vec![START],
         clock: PayloadClock { started: Monotonic(0), unix: NOW, window: 30 },
@@ -487,4 +496,215 @@ fn the_endpoint_asks_for_its_method_and_media_type() {
         let got = stage(PayloadMode::Accept).client(request).refusal();
         assert_eq!(got, (expected.0, expected.1.to_owned()));
     }
+}
+
+/// The outer request that opens a session.
+fn session_request(body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "POST /.well-known/payload-session HTTP/1.1\r\nHost: edge.test\r\n\
+         Content-Type: application/payload-session-request\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+#[test]
+fn a_session_opened_here_carries_messages() {
+    let mut stage = stage(PayloadMode::Require);
+    let told =
+        stage.client("GET /.well-known/ohttp-gateway HTTP/1.1\r\nHost: a.test\r\n\r\n").bytes_at_client();
+    let at = told.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    assert!(told.starts_with(b"HTTP/1.1 200 OK\r\n"));
+    let keys = parse_key_list(&told[at..]).unwrap();
+    for aead in Aead::ALL {
+        let identity = AppIdentity::new("shop", "ios", "2.1").unwrap();
+        let (body, pending) = session::request(&keys[0], aead, NOW, Some(&identity), &[6; 32]).unwrap();
+        let answer = stage.client(session_request(&body)).bytes_at_client();
+        let at = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+        let head = String::from_utf8(answer[..at].to_vec()).unwrap();
+        assert!(head.contains("content-type: application/payload-session-response\r\n"), "{head}");
+        assert!(head.contains("cache-control: no-store\r\n"), "{head}");
+        let session = pending.finish(&mut answer[at..].to_vec()).unwrap();
+        assert_eq!((session.aead, session.expires_in, session.time), (aead, 3600, NOW));
+        let mut app = App::new(aead);
+        app.facts.secret = session.secret;
+        app.ticket = session.ticket;
+        let wire = app.seal(u64::from(aead.id()), &message(Framing::Known, "GET", "/in", b""));
+        assert!(stage.client(posted(&wire)).at_server().starts_with("GET /in HTTP/1.1\r\n"));
+        assert_eq!(app.open(&stage.server(ok("session")).bytes_at_client()).content, "session");
+    }
+}
+
+#[test]
+fn what_opens_no_session_is_refused_in_one_way() {
+    let key = &keys().gateway.configs()[0];
+    let opening = |time| session::request(key, Aead::Aes128Gcm, time, None, &[6; 32]).unwrap().0;
+    let check = |body: &[u8], status: u16, reason: &str| {
+        let got = stage(PayloadMode::Accept).client(session_request(body)).refusal();
+        assert_eq!(got, (status, reason.to_owned()));
+    };
+    let good = opening(NOW);
+    for at in 7..good.len() {
+        let mut changed = good.clone();
+        changed[at] ^= 0x10;
+        check(&changed, 400, "payload-malformed");
+        check(&good[..at], 400, "payload-malformed");
+    }
+    let mut unknown = good.clone();
+    unknown[0] ^= 1;
+    check(&unknown, 422, "payload-key-unknown");
+    check(&opening(NOW - 31), 400, "payload-clock");
+    check(&opening(NOW + 31), 400, "payload-clock");
+    check(&[good, vec![0; 5000]].concat(), 400, "payload-malformed");
+}
+
+/// A single message's date and fields around it.
+fn single(date: &str, path: &str, content: &[u8]) -> Vec<u8> {
+    let control =
+        RequestControl { method: b"POST", scheme: b"https", authority: b"a.test", path: path.as_bytes() };
+    let fields = [(&b"date"[..], date.as_bytes())];
+    let mut out = Vec::new();
+    let fields = &fields[..usize::from(!date.is_empty())];
+    push_request_head(Framing::Known, &control, fields.iter().copied(), &mut out);
+    push_content_head(content.len() as u64, &mut out);
+    out.extend_from_slice(content);
+    out
+}
+
+fn posted_to_gateway(media_type: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "POST /.well-known/ohttp-gateway HTTP/1.1\r\nHost: edge.test\r\nContent-Type: {media_type}\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// A stage long after its start, when single messages are taken, and the date then.
+fn settled_stage() -> (Stage, String) {
+    let mut stage = stage(PayloadMode::Accept);
+    stage.vault.as_mut().unwrap().keys.clock.unix -= 100;
+    stage.vault.as_mut().unwrap().keys.clock.started = Monotonic(0);
+    let now = stage.vault.as_ref().unwrap().keys.clock.unix;
+    stage.now = Monotonic(0).after(Duration::from_secs(60));
+    (stage, date(now + 60))
+}
+
+fn date(unix: u64) -> String {
+    httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(unix))
+}
+
+fn outer_body(answer: &[u8], media_type: &str) -> Vec<u8> {
+    let at = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    let head = String::from_utf8(answer[..at].to_vec()).unwrap();
+    assert!(head.contains(&format!("content-type: {media_type}\r\n")), "{head}");
+    if head.contains("transfer-encoding: chunked") { unchunked(&answer[at..]) } else { answer[at..].to_vec() }
+}
+
+#[test]
+fn single_messages_in_one_piece_go_the_same_way() {
+    let key = &keys().gateway.configs()[0];
+    let big = "b".repeat(900_000);
+    for (content, response) in [
+        ("", ok("short")),
+        (big.as_str(), ok(&big)),
+        (
+            "x",
+            format!(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{big}\r\n0\r\n\r\n",
+                big.len()
+            ),
+        ),
+    ] {
+        let (mut stage, date) = settled_stage();
+        let plain = single(&date, "/single", content.as_bytes());
+        let (body, pending) = ohttp_message::seal_whole(key, Aead::Aes128Gcm, &plain, &[5; 32]).unwrap();
+        posted_to_gateway("message/ohttp-req", &body).chunks(100_000).for_each(|part| {
+            stage.client(part);
+        });
+        let got = stage.at_server();
+        assert!(got.starts_with("POST /single HTTP/1.1\r\n"), "{:.200}", got);
+        assert!(got.ends_with(&format!("\r\n\r\n{content}")));
+        response.as_bytes().chunks(77_777).for_each(|part| {
+            stage.server(part);
+        });
+        let mut sealed = outer_body(&stage.bytes_at_client(), "message/ohttp-res");
+        let plain = pending.open(&mut sealed).unwrap();
+        let answer = read_response(&sealed[plain]);
+        assert_eq!(answer.status, 200);
+        assert!(answer.content == "short" || answer.content == big);
+    }
+}
+
+#[test]
+fn single_messages_in_chunks_go_the_same_way() {
+    let key = &keys().gateway.configs()[0];
+    let (mut stage, date) = settled_stage();
+    let plain = single(&date, "/single", &[b'c'; 100_000]);
+    let (mut body, mut sealer, pending) =
+        ohttp_message::begin_chunked(key, Aead::Aes256Gcm, &[5; 32]).unwrap();
+    let parts: Vec<_> = plain.chunks(16_000).collect();
+    for (number, part) in parts.iter().enumerate() {
+        let mut room = [&[0; 4][..], part, &[0; TAG_LEN]].concat();
+        let wire = sealer.seal(&mut room, 4..4 + part.len(), number + 1 == parts.len()).unwrap();
+        body.extend_from_slice(&room[wire]);
+    }
+    stage.client(posted_to_gateway("message/ohttp-chunked-req", &body));
+    assert_eq!(stage.body_at_server().len(), 100_000);
+    let mut sealed = outer_body(&stage.server(ok("there")).bytes_at_client(), "message/ohttp-chunked-res");
+    let Progress::Done { value: mut opener, consumed } = pending.opener(&sealed, 16_384) else { panic!() };
+    let Opened::Chunk { plaintext, is_final: true, .. } =
+        opener.advance(&mut sealed[consumed..], true).unwrap()
+    else {
+        panic!("not one chunk")
+    };
+    assert_eq!(read_response(&sealed[consumed..][plaintext]).content, "there");
+}
+
+#[test]
+fn what_is_wrong_with_a_single_message_is_said_sealed_once_it_has_opened() {
+    let key = &keys().gateway.configs()[0];
+    let check = |stage: &mut Stage, plain: &[u8], status: u16, reason: &str| {
+        let (body, pending) = ohttp_message::seal_whole(key, Aead::Aes128Gcm, plain, &[5; 32]).unwrap();
+        stage.client(posted_to_gateway("message/ohttp-req", &body));
+        assert_eq!(stage.at_server(), "", "{reason}");
+        let mut sealed = outer_body(&stage.bytes_at_client(), "message/ohttp-res");
+        let plain = pending.open(&mut sealed).unwrap();
+        let answer = read_response(&sealed[plain]);
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(answer.content.contains(&format!("\"reason\":\"{reason}\"")), "{answer:?}");
+    };
+    let (mut undated, today) = settled_stage();
+    check(&mut undated, &single("", "/", b""), 400, "payload-clock");
+    check(&mut settled_stage().0, &single("yesterday", "/", b""), 400, "payload-clock");
+    check(&mut settled_stage().0, &single(&date(NOW - 200), "/", b""), 400, "payload-clock");
+    check(&mut stage(PayloadMode::Accept), &single(&date(NOW), "/", b""), 503, "payload-busy");
+    let (mut twice, _) = settled_stage();
+    let plain = single(&today, "/", b"");
+    let (body, _) = ohttp_message::seal_whole(key, Aead::Aes128Gcm, &plain, &[5; 32]).unwrap();
+    assert_ne!(twice.client(posted_to_gateway("message/ohttp-req", &body)).at_server(), "");
+    twice.server(ok("once")).bytes_at_client();
+    check(&mut twice, &plain, 409, "payload-replayed");
+    let (mut stage, _) = settled_stage();
+    let mut changed = body.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    let got = stage.client(posted_to_gateway("message/ohttp-req", &changed)).refusal();
+    assert_eq!(got, (400, "payload-malformed".to_owned()));
+}
+
+#[test]
+fn a_response_too_large_for_one_piece_is_a_bad_gateway() {
+    let key = &keys().gateway.configs()[0];
+    let (mut stage, date) = settled_stage();
+    let (body, pending) =
+        ohttp_message::seal_whole(key, Aead::Aes128Gcm, &single(&date, "/", b""), &[5; 32]).unwrap();
+    stage.client(posted_to_gateway("message/ohttp-req", &body));
+    stage.at_server();
+    let huge = ok(&"h".repeat(1_200_000));
+    huge.as_bytes().chunks(200_000).for_each(|part| {
+        stage.server(part);
+    });
+    let mut sealed = outer_body(&stage.bytes_at_client(), "message/ohttp-res");
+    let plain = pending.open(&mut sealed).unwrap();
+    assert_eq!(read_response(&sealed[plain]).status, 502);
 }

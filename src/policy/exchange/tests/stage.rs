@@ -54,7 +54,7 @@ pub(super) struct Stage {
 /// What sealed messages need.
 pub(super) struct Vault {
     pub(super) keys: PayloadKeys,
-    pub(super) seen: HashSet<([u8; 16], u64)>,
+    pub(super) seen: HashSet<String>,
     pub(super) full: Option<Remembered>,
 }
 
@@ -378,10 +378,11 @@ impl Stage {
     fn step(&mut self, event: Event) {
         let down = self.servers_down;
         let (mut entropy, now) = (|bytes: &mut [u8]| bytes.fill(0x5a), self.now);
+        let mut admit = |_| true;
         let mut vault = self.vault.as_mut().map(|Vault { keys, seen, full }| {
-            let remember = |id: &[u8; 16], number, _| match *full {
+            let remember = |message: MessageId<'_>, _| match *full {
                 Some(full) => full,
-                None if seen.insert((*id, number)) => Remembered::New,
+                None if seen.insert(format!("{message:?}")) => Remembered::New,
                 None => Remembered::Seen,
             };
             (&*keys, remember)
@@ -391,6 +392,7 @@ impl Stage {
             time: keys.clock.at(now),
             entropy: &mut entropy,
             remember,
+            admit: &mut admit,
         });
         let mut world = World {
             now: self.now,

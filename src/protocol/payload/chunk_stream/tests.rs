@@ -227,6 +227,9 @@ fn no_configuration_takes_larger_chunks_than_the_limit() {
     let largest = (limits::PAYLOAD_CHUNK_BYTES + TAG_LEN) as u64;
     let whole = Ok(Opened::NeedMore { total: 4 + largest as usize });
     assert_eq!(opener.advance(&mut varint(largest, 4), false), whole);
+    // In the longest form a chunk is as long as any can be.
+    let whole = Ok(Opened::NeedMore { total: limits::PAYLOAD_CHUNK_BYTES + ChunkOpener::OVERHEAD_MAX });
+    assert_eq!(opener.advance(&mut varint(largest, 8), false), whole);
     assert_eq!(opener.advance(&mut varint(largest + 1, 4), false), Err(ChunkFault::TooLarge));
 }
 

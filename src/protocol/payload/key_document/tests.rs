@@ -50,6 +50,22 @@ fn a_signed_document_is_read() {
 }
 
 #[test]
+fn a_document_can_be_read_without_its_key() {
+    let signer = signer(SigningAlgorithm::EdDsa);
+    let jws = sign(&signer, &document());
+    assert_eq!(KeyDocument::unverified(jws.as_bytes()), Some(document()));
+    let (signed, _) = jws.rsplit_once('.').expect("three parts");
+    let refused = |jws: &str| assert_eq!(KeyDocument::unverified(jws.as_bytes()), None, "{jws}");
+    refused(signed);
+    refused(&format!("{jws}."));
+    refused(&jws[1 + jws.find('.').expect("three parts")..]);
+    refused("");
+    refused("..");
+    let claims = format!(r#"{{"aud":"{ORIGIN}","iat":{NOW},"exp":{NOW},"keys":""}}"#);
+    refused(&sign_texts(&signer, "{}", &claims));
+}
+
+#[test]
 fn another_key_or_a_changed_document_is_refused() {
     for algorithm in SigningAlgorithm::ALL {
         let (ours, other) = (signer(algorithm), signer(algorithm));
