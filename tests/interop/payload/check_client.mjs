@@ -160,6 +160,21 @@ test('a sealed time sets the clock, and only a safe request is sent again', asyn
   }
 });
 
+test('a sealed date sets the clock of single messages', async () => {
+  const date = 'Fri, 15 Oct 2032 08:53:20 GMT';
+  const type = 'https://iana.org/assignments/http-problem-types#date';
+  for (const form of ['message', 'chunked']) {
+    const dates = [];
+    gateway.answer = (request) => {
+      dates.push(request.headers.get('date'));
+      if (dates.length > 1) return respond(200, [TEXT], text('done'));
+      return respond(400, [PROBLEM, ['date', date]], text(JSON.stringify({ type, status: 400 })));
+    };
+    assert.equal(await contentOf(await client({ form }).call(get)), 'done');
+    assert.ok(Math.abs(Date.parse(dates[1]) - Date.parse(date)) <= 1000, dates[1]);
+  }
+});
+
 test('other sealed problems of the layer are errors; those of a server are responses', async () => {
   for (const type of ['payload-replayed', 'payload-session-rate', 'payload-busy', 'payload-app-refused']) {
     gateway.answer = () => problem(409, type);

@@ -89,10 +89,14 @@ export class Client {
     }
   }
 
-  #learn(session, response, { type, time }) {
-    if (session && type === `${OUR_PROBLEM}date` && Number.isSafeInteger(time)) setClock(session, time);
-    const date = Date.parse(response.fields.find(([name]) => name === 'date')?.[1]) / 1000;
-    if (!session && type === DATE_PROBLEM && date) this.#offset = date - uptime();
+  /** Takes the time from a problem about dates: its own member, or the sealed Date field. */
+  #learn(session, { fields }, { type, time }) {
+    if (type !== `${OUR_PROBLEM}date` && type !== DATE_PROBLEM) return;
+    const date = Date.parse(fields.find(([name]) => name === 'date')?.[1]) / 1000;
+    const told = Number.isSafeInteger(time) ? time : date;
+    if (!told) return;
+    if (session) setClock(session, told);
+    this.#offset = told - uptime();
   }
 }
 
