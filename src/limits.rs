@@ -161,6 +161,18 @@ pub const PAYLOAD_APP_VERSION_BYTES: usize = 64;
 pub const PAYLOAD_WHOLE_BYTES: usize = 64 * 1024;
 /// A single message in one piece, sealed or open: it has to be held as a whole, in both directions.
 pub const PAYLOAD_SINGLE_BYTES: usize = 1024 * 1024;
+/// Time between two session openings or single messages of one address at a steady rate, on one worker (30 a second).
+pub const OPENING_INTERVAL: Duration = Duration::from_nanos(1_000_000_000 / 30);
+/// How many an address may send at once after a rest.
+pub const OPENING_BURST: u32 = 60;
+/// Places of a worker's table of addresses that open (64 KiB): with a thousand of them active one in eight shares.
+pub const OPENING_PLACES: usize = 8 * 1024;
+/// Time between two of all addresses together: each costs up to 150 µs, so that they take half of a worker at most.
+pub const OPENINGS_PER_WORKER_INTERVAL: Duration = Duration::from_micros(300);
+/// How many of them may come at once: what runs beside them waits for 40 ms at most.
+pub const OPENINGS_PER_WORKER_BURST: u32 = 256;
+/// Random bytes a worker asks the system for at once: a message takes 16, and each asking is a system call.
+pub const ENTROPY_BYTES: usize = 1024;
 /// Time for a message to come whole, however busily its bytes trickle: 100 MiB over a link of 1 Mbit/s.
 pub const PAYLOAD_MESSAGE_TIME: Duration = Duration::from_secs(15 * 60);
 /// Seconds that the clocks of two workers may differ by, and a message be remembered beyond its window.

@@ -6,7 +6,6 @@
 //!                  └── reload: checked, names looked up, then given to every worker ──┘
 //! ```
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -21,6 +20,7 @@ use super::journal;
 use super::payload_keyring::{Moment, PayloadKeyring};
 use super::published::Published;
 use super::reload::Fixed;
+use super::replay_start::replay_memory;
 use super::run_fault::RunFault;
 use super::settings::{Loaded, SettingsSource};
 use super::status::{self, Status, WorkerStatus};
@@ -417,7 +417,7 @@ impl Process {
             None => {
                 self.stage = Stage::Starting { until: now.after(limits::WORKER_START) };
                 let sockets = supervisor::unix_sockets(&rules)?;
-                self.start_workers(in_force, sockets).map_err(RunFault::Thread)?
+                self.start_workers(in_force, sockets)?
             }
         };
         self.status.reload = status::ReloadStatus { failed: false, succeeded_at: clock::unix_micros() };
@@ -425,14 +425,20 @@ impl Process {
         Ok(())
     }
 
-    fn start_workers(&self, in_force: InForce, sockets: Arc<[Option<UnixSocket>]>) -> io::Result<Supervisor> {
+    fn start_workers(
+        &self,
+        in_force: InForce,
+        sockets: Arc<[Option<UnixSocket>]>,
+    ) -> Result<Supervisor, RunFault> {
         let run = Arc::clone(&self.run_worker);
         let equipment = Equipment {
             sockets,
             payload_keys: self.payload.as_ref().map(PayloadKeyring::keys),
+            replays: replay_memory(self.fixed.payload.as_ref(), &in_force.0)?,
             log: self.log.as_ref().map(LogWriter::hub),
         };
-        Supervisor::start(&self.fixed.workers, in_force, equipment, run, self.sender.clone())
+        let sender = self.sender.clone();
+        Supervisor::start(&self.fixed.workers, in_force, equipment, run, sender).map_err(RunFault::Thread)
     }
 
     fn on_resolved(&mut self, resolved: &Resolved, now: Monotonic) {

@@ -26,6 +26,7 @@ use crate::telemetry::log_channel::{LogHub, LogSink};
 use crate::telemetry::metric_block::MetricBlock;
 use crate::worker::core_loop::{WorkerFault, WorkerSettings};
 use crate::worker::mailbox::{Mailbox, Order};
+use crate::worker::replay_memory::ReplayMemory;
 
 /// What runs on a worker's thread.
 pub type WorkerFn = Arc<dyn Fn(WorkerSettings) -> Result<(), WorkerFault> + Send + Sync>;
@@ -40,6 +41,8 @@ pub struct Equipment {
     pub sockets: Arc<[Option<UnixSocket>]>,
     /// Keys of payload encryption; absent: there is none.
     pub payload_keys: Option<Arc<PayloadKeys>>,
+    /// What messages were seen; there exactly when the keys are.
+    pub replays: Option<Arc<ReplayMemory>>,
     /// The access log; absent: there is none.
     pub log: Option<Arc<LogHub>>,
 }
@@ -225,6 +228,7 @@ impl Supervisor {
             identities: Arc::clone(&self.identities),
             view: Arc::clone(&self.view),
             payload_keys: self.equipment.payload_keys.clone(),
+            replays: self.equipment.replays.clone(),
             metrics: Arc::clone(&seat.metrics),
             log: self.equipment.log.as_ref().map_or_else(LogSink::off, |hub| hub.sink(index)),
             inbox,

@@ -15,7 +15,9 @@ mod tests;
 use std::ops::Range;
 
 pub use self::pool::BufferPool;
-use crate::limits::{BUFFER_ALIGNMENT, BUFFER_LARGE_BYTES, BUFFER_MESSAGE_BYTES, BUFFER_SMALL_BYTES, HEAD_ROOM, TAIL_ROOM};
+use crate::limits::{
+    BUFFER_ALIGNMENT, BUFFER_LARGE_BYTES, BUFFER_MESSAGE_BYTES, BUFFER_SMALL_BYTES, HEAD_ROOM, TAIL_ROOM,
+};
 
 /// The memory of a buffer, on its way to or from the kernel.
 pub type Storage = Box<[u8]>;

@@ -81,7 +81,7 @@ impl Drop for Entry {
 
 /// What counts as one client: an IPv4 address, however written, or the /64 of an IPv6 address, all of which one client
 /// has at its disposal.
-fn client(address: IpAddr) -> IpAddr {
+pub(super) fn client(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
         v4 => v4,

@@ -19,7 +19,8 @@ use crate::net::connection::{ColdConnection, Connection, Transfer, is_called_bac
 use crate::net::deadline::Deadline;
 use crate::net::dialer::DialFault;
 use crate::policy::exchange::{
-    Action, ConnectFault, ConnectOrder, Ending, Event, Exchange, Peer, Side, World,
+    Action, ConnectFault, ConnectOrder, Ending, Event, Exchange, MessageId, PayloadWorld, Peer, Remembered,
+    Side, World,
 };
 use crate::protocol::moment::Monotonic;
 
@@ -418,6 +419,22 @@ impl Driver<'_> {
         let worker = &*self.worker;
         let (generation, now) = (&self.generation, self.now);
         let wall = worker.wall_time();
+        let keys = worker.payload_keys.borrow();
+        let time = keys.as_ref().map_or(0, |keys| keys.clock.at(now));
+        let mut entropy = |bytes: &mut [u8]| worker.fill_random(bytes);
+        let replays = worker.replays.borrow();
+        let mut remember = |message: MessageId<'_>, expires| match &*replays {
+            Some(memory) => memory.insert(message, expires, time),
+            None => Remembered::Full,
+        };
+        let mut admit = |address| worker.openings.borrow_mut().admit(address, now);
+        let payload = keys.as_deref().map(|keys| PayloadWorld {
+            keys,
+            time,
+            entropy: &mut entropy,
+            remember: &mut remember,
+            admit: &mut admit,
+        });
         let mut world = World {
             now,
             time: wall.at(now),
@@ -428,7 +445,7 @@ impl Driver<'_> {
             choose: &mut |upstream, key, exclude| generation.choose(upstream, key, exclude, now),
             random: &mut || worker.random(),
             draining: worker.draining.get().is_some(),
-            payload: None,
+            payload,
         };
         self.exchange.step(event, &mut world);
     }

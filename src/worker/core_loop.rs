@@ -13,6 +13,7 @@ use super::connection_life::serve;
 use super::generation::Generation;
 use super::mailbox::{Inbox, Order};
 use super::panic_guard::{Finished, PanicGuard};
+use super::replay_memory::ReplayMemory;
 use super::state::Worker;
 use crate::limits::{ACCEPT_REST, ACCEPTS_PER_TURN, DEADLINE_TICK, LISTEN_BACKLOG};
 use crate::net::connection::ColdConnection;
@@ -46,6 +47,8 @@ pub struct WorkerSettings {
     pub view: Arc<UpstreamView>,
     /// Keys of payload encryption; there exactly when the rules have it.
     pub payload_keys: Option<Arc<PayloadKeys>>,
+    /// What messages were seen; there exactly when the keys are.
+    pub replays: Option<Arc<ReplayMemory>>,
     /// Its counters; they outlive it.
     pub metrics: Arc<MetricBlock>,
     /// Where its access records go.
@@ -97,6 +100,7 @@ async fn live(settings: WorkerSettings) -> Result<(), WorkerFault> {
     let worker = Rc::new(Worker::new(generation, settings.metrics, settings.log, seed, settings.workers));
     worker.limit_connections(&limits);
     *worker.payload_keys.borrow_mut() = settings.payload_keys;
+    *worker.replays.borrow_mut() = settings.replays;
     let doorbell = Doorbell::new(settings.inbox.doorbell.try_clone().map_err(other)?).map_err(other)?;
     ring::spawn(tick(worker.clone()));
     ring::spawn(keep_pool(worker.clone()));

@@ -14,6 +14,7 @@ mod busy_poll;
 mod connection_driver;
 mod connection_life;
 mod generation;
+mod opening_rate;
 mod panic_guard;
 mod state;
 mod tls_notes;

@@ -7,10 +7,13 @@ use std::task::Waker;
 
 use super::address_ledger::AddressLedger;
 use super::generation::Generation;
+use super::opening_rate::OpeningRate;
+use super::replay_memory::ReplayMemory;
 use super::turnstile::Turnstile;
 use crate::limits::{HANDSHAKES_PER_TURN, TLS_FAILURE_LINES_PER_TICK};
 use crate::net::clock;
 use crate::net::deadline::DeadlineTable;
+use crate::net::entropy::EntropyStore;
 use crate::policy::exchange::Scratch;
 use crate::policy::payload_keys::PayloadKeys;
 use crate::policy::ruleset::Limits;
@@ -55,6 +58,12 @@ pub(super) struct Worker {
     pub(super) ended: RefCell<Option<Waker>>,
     /// Wakes the task that looks after idle upstream connections.
     pub(super) keeper: RefCell<Option<Waker>>,
+    /// What messages were seen, by any worker; absent: payload encryption is not configured.
+    pub(super) replays: RefCell<Option<Arc<ReplayMemory>>>,
+    /// Session openings and single messages by client address.
+    pub(super) openings: RefCell<OpeningRate>,
+    /// Randomness fit for keys.
+    pub(super) entropy: RefCell<EntropyStore>,
     /// Lines about failures within TLS since the last tick.
     failure_lines: Cell<usize>,
     generation: RefCell<Rc<Generation>>,
@@ -101,6 +110,9 @@ impl Worker {
             active: Cell::new(clock::monotonic()),
             ended: RefCell::new(None),
             keeper: RefCell::new(None),
+            replays: RefCell::default(),
+            openings: RefCell::new(OpeningRate::new()),
+            entropy: RefCell::default(),
             failure_lines: Cell::new(0),
             generation: RefCell::new(Rc::new(generation)),
             batch: RefCell::new(log.take()),
@@ -133,6 +145,12 @@ impl Worker {
         state ^= state >> 27;
         self.random.set(state);
         state.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    /// Fills with random bytes fit for keys.
+    pub(super) fn fill_random(&self, bytes: &mut [u8]) {
+        // invariant: the system's generator worked when this worker began, and does from then on.
+        self.entropy.borrow_mut().take(bytes).expect("the system's random bytes");
     }
 
     /// The wall clock.

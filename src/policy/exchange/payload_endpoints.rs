@@ -119,7 +119,8 @@ impl Exchange {
     /// Answers what opened a session, all of which is in the request buffer's first `length` bytes.
     pub(super) fn open_session(&mut self, length: usize, world: &mut World<'_>) {
         let body = &mut self.request.unread_mut()[..length];
-        let lifetime = self.rules.payload.as_ref().map_or(limits::PAYLOAD_SESSION_LIFETIME, |it| it.session_lifetime);
+        let lifetime =
+            self.rules.payload.as_ref().map_or(limits::PAYLOAD_SESSION_LIFETIME, |it| it.session_lifetime);
         let answer = session_answer(body, lifetime.as_secs(), world);
         self.request.consume(length);
         self.up.end_body();

@@ -207,8 +207,10 @@ impl Exchange {
                 }
             }
             Phase::Gathering => {
-                let is_end = matches!(self.down.body, Body::UntilClose) && self.down.gone == Some(Gone::Ended);
-                let sealed = if is_end { self.seal_gathered(world) } else { Err(Refusal::ResponseIncomplete) };
+                let is_end =
+                    matches!(self.down.body, Body::UntilClose) && self.down.gone == Some(Gone::Ended);
+                let sealed =
+                    if is_end { self.seal_gathered(world) } else { Err(Refusal::ResponseIncomplete) };
                 if let Err(refusal) = sealed {
                     self.refuse(refusal, world);
                 }

@@ -93,4 +93,3 @@ fn admit_application(app: Option<&AppIdentity>, world: &World<'_>) -> Result<(),
     let app = app.map(|app| Application { id: app.id(), platform: app.platform(), version: app.version() });
     rules.judge_application(app).admit_sealed().map_err(Refusal::from)
 }
-

@@ -8,8 +8,8 @@ use super::inner_request::{Content, write_inner_head};
 use super::payload_endpoints::SealedForm;
 use super::request_side::{Body, Phase};
 use super::sealed_body::{Chunk, SealedBody};
-use super::sealed_response::SealedResponse;
 use super::sealed_claim::{Claim, Encapsulated};
+use super::sealed_response::SealedResponse;
 use super::{Exchange, Scratch, World};
 use crate::limits;
 use crate::policy::forwarding::is_trusted;
@@ -305,7 +305,8 @@ impl Sealed {
     ) -> Result<bool, Refusal> {
         let payload = world.payload.as_mut().ok_or(Refusal::NoRoute)?;
         let bytes = &request.unread()[self.body.sealed()];
-        let opened = open_chunked(&payload.keys.gateway, bytes, chunk_max).map_err(refusal_for_encapsulation)?;
+        let opened =
+            open_chunked(&payload.keys.gateway, bytes, chunk_max).map_err(refusal_for_encapsulation)?;
         let Progress::Done { value: (opener, answer), consumed } = opened else {
             return if self.body.has_come() { Err(Refusal::PayloadMalformed) } else { Ok(false) };
         };

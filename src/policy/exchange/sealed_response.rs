@@ -78,7 +78,15 @@ impl SealedResponse {
         let mut lead = [0; RESPONSE_NONCE_LEN_MAX];
         let lead_len = lead_bytes.len().min(RESPONSE_NONCE_LEN_MAX);
         lead[..lead_len].copy_from_slice(&lead_bytes[..lead_len]);
-        Self { sealer, lead, lead_len, media_type, framing: Framing::Known, outer: Outer::NotBegun, inner_head: Vec::new() }
+        Self {
+            sealer,
+            lead,
+            lead_len,
+            media_type,
+            framing: Framing::Known,
+            outer: Outer::NotBegun,
+            inner_head: Vec::new(),
+        }
     }
 
     /// True when all of the response must be there before any of it can be sealed.

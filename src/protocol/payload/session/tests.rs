@@ -63,7 +63,8 @@ fn both_ends_share_the_secret() {
 
 #[test]
 fn a_changed_request_does_not_open() {
-    for (kem, aead) in suites() {
+    // For P-256 once: its arithmetic takes the time of the whole test.
+    for (kem, aead) in suites().filter(|&suite| suite.0 == Kem::X25519 || suite.1 == Aead::Aes128Gcm) {
         let keys = keys(kem);
         let (body, _) = request(&config(&keys), aead, TIME, None, &CLIENT).expect("an offered cipher");
         for length in 0..body.len() {
