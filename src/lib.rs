@@ -12,6 +12,7 @@
 //! main → cli → control → worker → net ────┐
 //!               │          └────→ policy ─┤→ protocol
 //!               └→ config
+//! client → protocol: the SDK, the other end of payload encryption
 //! telemetry: names and shapes of metrics and log lines, used from policy upward
 //! ```
 //! What decides is pure; what does I/O decides nothing. `tests/architecture.rs` holds the arrows.
@@ -25,6 +26,7 @@
     )
 )]
 
+pub mod client;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod limits;

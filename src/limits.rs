@@ -202,6 +202,27 @@ const _: () = assert!(PAYLOAD_TICKET_BYTES * 4 / 3 + 128 <= PAYLOAD_SESSION_BYTE
 const _: () = assert!(PAYLOAD_CHUNK_SENT_BYTES <= PAYLOAD_CHUNK_BYTES);
 const _: () = assert!(2 * PAYLOAD_CHUNK_BYTES + HEAD_ROOM + TAIL_ROOM <= BUFFER_LARGE_BYTES);
 
+// --- The payload client --------------------------------------------------------------------------------------
+
+/// Bytes of a head, outer or inner, that the client makes or takes: what a proxy takes by default.
+pub const CLIENT_HEAD_BYTES: usize = HEADER_BYTES;
+/// Bytes of a problem document that the client reads: ours are some 200.
+pub const CLIENT_PROBLEM_BYTES: usize = 4 * 1024;
+/// Bytes of a single message that is sealed whole, either way: what a proxy takes.
+pub const CLIENT_WHOLE_BYTES: usize = 1024 * 1024;
+/// Times that one request is sent: once, and again after each of a lost session and a wrong clock.
+pub const CLIENT_ATTEMPTS: u32 = 3;
+/// Times that a session is asked for in one call: once, and again with the clock corrected.
+pub const CLIENT_OPENINGS: u32 = 2;
+/// Bytes read from the network, or from the app's content, at a time: a chunk as the proxy seals it and what is around it.
+pub const CLIENT_READ_BYTES: usize = PAYLOAD_CHUNK_SENT_BYTES + 1024;
+/// Default time for a connection of the client to stand, TLS included.
+pub const CLIENT_CONNECT: Duration = Duration::from_secs(10);
+/// Default time between two bytes in which neither side moves: longer than the proxy waits for a server.
+pub const CLIENT_IDLE: Duration = Duration::from_secs(60);
+/// How long the client offers bytes that the peer does not take before it looks whether the peer has something to say.
+pub const CLIENT_SEND_PATIENCE: Duration = Duration::from_millis(50);
+
 // --- Connections ---------------------------------------------------------------------------------------------
 
 /// Default downstream connections at once in the whole process.

@@ -2,6 +2,7 @@
 //!
 //! What the commands do is the business of the modules they call.
 
+mod call;
 mod check;
 mod demo;
 mod host_settings;
@@ -56,6 +57,11 @@ enum Command {
         #[command(subcommand)]
         what: keygen::What,
     },
+    /// Send one request through a proxy, sealed, and print the response.
+    ///
+    /// Exits with 0 when the response came, whatever its status; 1 when it did not, or not sealed; 2 when the arguments or
+    /// a file that they name cannot be used.
+    Call(Box<call::CallArguments>),
     /// Show the whole system on loopback, step by step, then keep serving.
     Demo {
         /// Exit after the walk: 0, or 1 when a step failed.
@@ -82,6 +88,7 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Check { config, json, strict } => {
             check::check(&load(&config).and_then(|loaded| check::with_files(loaded, &config)), json, strict)
         }
+        Command::Call(arguments) => call::call(&arguments),
         Command::Demo { once } => demo::demo(once),
         Command::Keygen { what } => keygen::keygen(what),
     }
