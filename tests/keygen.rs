@@ -3,10 +3,10 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use ringwall::net::clock;
 use ringwall::protocol::payload::key_document::{DocumentVerifier, Expectation, SigningAlgorithm};
 use ringwall::protocol::payload::ohttp_keys::parse_key_list;
 
@@ -72,7 +72,7 @@ fn pinned(printed: &str) -> Vec<u8> {
 }
 
 fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs()
+    clock::unix_micros().0 / 1_000_000
 }
 
 #[test]
@@ -84,8 +84,8 @@ fn new_keys_are_their_owners_alone_and_never_replace_others() {
         assert_eq!(mode(&folder.path("a.key")), 0o600, "{what}");
         let before = std::fs::read(folder.path("a.key")).expect("a key");
         // What is printed is no secret.
-        let lines = text(&before).lines().filter(|line| !line.starts_with("-----"));
-        let secret = lines.last().and_then(|line| line.rsplit(' ').next()).expect("a secret");
+        let mut lines = text(&before).lines().filter(|line| !line.starts_with("-----"));
+        let secret = lines.next_back().and_then(|line| line.rsplit(' ').next()).expect("a secret");
         assert!(secret.len() > 20 && !printed.contains(secret.trim_end_matches('=')), "{what}: {printed}");
         folder.refused(&arguments, 1, "a.key: there is such a file already");
         assert_eq!(std::fs::read(folder.path("a.key")).expect("a key"), before, "{what}");
