@@ -4,6 +4,7 @@
 //! opened, and does about failures what [`Attempts`] allows.
 
 mod conversation;
+mod receiver;
 mod sealing;
 
 use std::fmt;
@@ -15,14 +16,15 @@ use super::keyring::Keyring;
 use super::origin::Origin;
 use super::outer::{OuterHead, OuterPiece};
 use super::problem::ProblemKind;
-use super::request::{Form, Request};
-use super::response::{Piece, ResponseHead, ResponseOpener};
+use super::request::{Form, Request, RequestSealer};
+use super::response::{Pending, ResponseHead};
 use super::session::{self, ClientSession, Opening, ProxyClock};
 use super::transport::{Link, Timeouts, TlsTrust, monotonic, random, wall_seconds};
 use crate::limits;
 use crate::protocol::http1::HeadWriter;
 use crate::protocol::payload::ticket::AppIdentity;
 use conversation::{Outgoing, converse};
+use receiver::Receiver;
 use sealing::SealedBody;
 
 /// Where the signed list of keys is.
@@ -222,7 +224,7 @@ impl Client {
         let head = self.message_head(&body);
         tap.request_head(&head);
         let mut link = self.link()?;
-        let mut receiver = Receiver { pending: Some(pending), opener: None, outer: None, clear: Vec::new() };
+        let mut receiver = Receiver::new(pending);
         progress.was_sent = true;
         let mut outgoing = Outgoing::new(head, &mut body);
         let has_begun = &mut progress.has_begun;
@@ -241,20 +243,20 @@ impl Client {
         request: &Request,
         length: Option<u64>,
         out: &mut Vec<u8>,
-    ) -> Result<(super::RequestSealer, Option<super::response::Pending>), ClientFault> {
-        use super::RequestSealer as Sealer;
+    ) -> Result<(RequestSealer, Option<Pending>), ClientFault> {
         let now = monotonic();
         if self.settings.form == Form::Session {
             let session = self.session.as_mut().ok_or(ClientFault::NoKey)?;
-            let (sealer, pending) = Sealer::in_session(request, length, session, now, &random()?, out)?;
+            let (sealer, pending) =
+                RequestSealer::in_session(request, length, session, now, &random()?, out)?;
             return Ok((sealer, Some(pending)));
         }
         let time = self.clock.map_or_else(|| self.opening_time(), |clock| clock.now(now));
         let key = self.keyring.chosen(wall_seconds()).ok_or(ClientFault::NoKey)?;
         if self.settings.form == Form::SingleWhole {
-            return Ok((Sealer::whole(request, length, key, time, &random()?)?, None));
+            return Ok((RequestSealer::whole(request, length, key, time, &random()?)?, None));
         }
-        let (sealer, pending) = Sealer::single(request, length, key, time, &random()?, out)?;
+        let (sealer, pending) = RequestSealer::single(request, length, key, time, &random()?, out)?;
         Ok((sealer, Some(pending)))
     }
 
@@ -453,71 +455,6 @@ struct Progressed {
     was_sent: bool,
     /// The app has been given part of a response.
     has_begun: bool,
-}
-
-/// Takes the outer response to a message apart.
-struct Receiver {
-    pending: Option<super::response::Pending>,
-    opener: Option<ResponseOpener>,
-    outer: Option<OuterHead>,
-    /// The body of an answer in clear, as far as it is read.
-    clear: Vec<u8>,
-}
-
-impl Receiver {
-    fn take(
-        &mut self,
-        piece: OuterPiece<'_>,
-        sink: &mut dyn Sink,
-        has_begun: &mut bool,
-        tap: &mut dyn Tap,
-    ) -> Result<(), ClientFault> {
-        match piece {
-            OuterPiece::NeedMore => return Ok(()),
-            OuterPiece::Head(head) => {
-                tap.response_head(&head.bytes);
-                let form = self.pending.as_ref().map(super::response::Pending::form);
-                let sealed = form.map_or("", Form::response_media_type);
-                if head.expect(sealed, b"").is_ok()
-                    && let Some(pending) = self.pending.take()
-                {
-                    self.opener = Some(ResponseOpener::new(pending, &head, b"")?);
-                }
-                self.outer = Some(head);
-            }
-            OuterPiece::Body(bytes) => {
-                tap.response_body(bytes);
-                match &mut self.opener {
-                    Some(opener) => opener.push(bytes),
-                    None => {
-                        let room = (limits::CLIENT_PROBLEM_BYTES + 1).saturating_sub(self.clear.len());
-                        self.clear.extend_from_slice(&bytes[..bytes.len().min(room)]);
-                    }
-                }
-            }
-            OuterPiece::End => match (&mut self.opener, &self.outer) {
-                (Some(opener), _) => opener.end(),
-                (None, Some(outer)) => {
-                    outer.expect(Form::Session.response_media_type(), &self.clear)?;
-                    return Err(ClientFault::OuterTruncated);
-                }
-                (None, None) => return Err(ClientFault::OuterTruncated),
-            },
-        }
-        let Some(opener) = &mut self.opener else { return Ok(()) };
-        loop {
-            match opener.advance()? {
-                Piece::NeedMore | Piece::Done => return Ok(()),
-                Piece::Problem(problem) => return Err(ClientFault::Refused(problem)),
-                Piece::Head(head) => {
-                    *has_begun = true;
-                    sink.head(&head).map_err(ClientFault::App)?;
-                }
-                Piece::Content(content) => sink.content(content).map_err(ClientFault::App)?,
-                Piece::Trailers(trailers) => sink.trailers(&trailers).map_err(ClientFault::App)?,
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@
 //! - [`attempts`]: what may be done about a failure without asking the app
 //! - [`outer`]: the HTTP/1.1 around it
 //! - [`origin`]: where a proxy is
-//! - [`http_date`]: the one date format
 //!
 //! # The skin
 //! [`blocking`] drives the core over [`transport`], the only file here that names sockets, clocks and randomness.
@@ -32,7 +31,6 @@ pub mod blocking;
 pub mod fault;
 #[cfg(test)]
 mod gateway;
-pub mod http_date;
 pub mod keyring;
 pub mod origin;
 pub mod outer;

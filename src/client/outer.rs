@@ -3,9 +3,9 @@
 //! What is in a body is left to others. So is whether a cut one matters: an end that nobody announced is one here.
 
 use super::fault::ClientFault;
-use super::http_date::parse_date;
 use super::problem::Problem;
 use crate::limits;
+use crate::protocol::http_date::parse_date;
 use crate::protocol::http1::{
     BodyFraming, ChunkedDecoder, ChunkedOutput, FieldKind, FieldTable, HeadLimits, Method, Rejection,
     connection_options, parse_response_head, response_framing, response_persists,
@@ -46,7 +46,7 @@ impl OuterHead {
     ///
     /// # Errors
     /// [`ClientFault::InClear`], [`ClientFault::MediaType`].
-    pub fn expect(&self, sealed: &str, body: &[u8]) -> Result<(), ClientFault> {
+    pub fn require(&self, sealed: &str, body: &[u8]) -> Result<(), ClientFault> {
         let media_type = self.media_type();
         if self.status == 200 && media_type == sealed {
             return Ok(());

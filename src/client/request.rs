@@ -11,10 +11,10 @@
 use zeroize::Zeroizing;
 
 use super::fault::ClientFault;
-use super::http_date::format_date;
 use super::response::Pending;
 use super::session::ClientSession;
 use crate::limits;
+use crate::protocol::http_date::format_date;
 use crate::protocol::moment::Monotonic;
 use crate::protocol::payload::aead::{Aead, TAG_LEN};
 use crate::protocol::payload::binary_http::{
@@ -155,11 +155,13 @@ pub struct RequestSealer {
 enum Seal {
     Chunks(Box<ChunkSealer>),
     /// Only once all of it is here.
-    Whole {
-        config: KeyConfig,
-        aead: Aead,
-        random: Zeroizing<[u8; PRIVATE_LEN]>,
-    },
+    Whole(Box<WholeSeal>),
+}
+
+struct WholeSeal {
+    config: KeyConfig,
+    aead: Aead,
+    random: Zeroizing<[u8; PRIVATE_LEN]>,
 }
 
 impl RequestSealer {
@@ -217,7 +219,8 @@ impl RequestSealer {
         random: &[u8; PRIVATE_LEN],
     ) -> Result<Self, ClientFault> {
         let held = request.message(length, Some(time))?;
-        let seal = Seal::Whole { config: config.clone(), aead, random: Zeroizing::new(*random) };
+        let whole = WholeSeal { config: config.clone(), aead, random: Zeroizing::new(*random) };
+        let seal = Seal::Whole(Box::new(whole));
         Ok(Self::new(seal, held, length, request))
     }
 
@@ -241,8 +244,7 @@ impl RequestSealer {
                 }
             }
             self.held.extend_from_slice(now);
-            if matches!(self.seal, Seal::Whole { .. }) && self.held.len() > ROOM + limits::CLIENT_WHOLE_BYTES
-            {
+            if matches!(self.seal, Seal::Whole(_)) && self.held.len() > ROOM + limits::CLIENT_WHOLE_BYTES {
                 return Err(TOO_LARGE);
             }
             content = later;
@@ -258,13 +260,13 @@ impl RequestSealer {
         match &mut self.seal {
             Seal::Chunks(_) if self.held.len() == ROOM => Ok(()),
             Seal::Chunks(sealer) => seal_held(sealer, &mut self.held, false, out),
-            Seal::Whole { .. } => Ok(()),
+            Seal::Whole(_) => Ok(()),
         }
     }
 
     /// Whether it is sealed in one piece, at its end.
     pub fn is_whole(&self) -> bool {
-        matches!(self.seal, Seal::Whole { .. })
+        matches!(self.seal, Seal::Whole(_))
     }
 
     /// Ends the message and appends its last bytes to `out`; of a whole one all, with what opens the response.
@@ -283,12 +285,13 @@ impl RequestSealer {
                 seal_held(sealer, &mut self.held, true, out)?;
                 Ok(None)
             }
-            Seal::Whole { config, aead, random } => {
+            Seal::Whole(whole) => {
                 let message = &self.held[ROOM..];
                 if message.len() > limits::CLIENT_WHOLE_BYTES {
                     return Err(TOO_LARGE);
                 }
-                let sealed = seal_whole(config, *aead, message, random).ok_or(ClientFault::KeyUnusable)?;
+                let sealed = seal_whole(&whole.config, whole.aead, message, &whole.random)
+                    .ok_or(ClientFault::KeyUnusable)?;
                 out.extend_from_slice(&sealed.0);
                 Ok(Some(Pending::whole(sealed.1, self.is_head)))
             }
@@ -308,7 +311,7 @@ impl RequestSealer {
             Seal::Chunks(_) => {
                 limits::PAYLOAD_CHUNK_SENT_BYTES.saturating_sub(self.held.len() - ROOM + LENGTH)
             }
-            Seal::Whole { .. } => limits::PAYLOAD_CHUNK_SENT_BYTES,
+            Seal::Whole(_) => limits::PAYLOAD_CHUNK_SENT_BYTES,
         }
     }
 }

@@ -82,7 +82,7 @@ impl Opening {
         body: &mut [u8],
         now: Monotonic,
     ) -> Result<ClientSession, ClientFault> {
-        outer.expect(RESPONSE_MEDIA_TYPE, body)?;
+        outer.require(RESPONSE_MEDIA_TYPE, body)?;
         let session = self.pending.finish(body).map_err(|_| ClientFault::SessionAnswer)?;
         Ok(ClientSession::new(session, now))
     }

@@ -6,6 +6,7 @@
 
 pub mod client_certificate;
 pub mod http1;
+pub mod http_date;
 pub mod moment;
 pub mod payload;
 pub mod progress;

@@ -5,7 +5,7 @@ use std::thread;
 
 use super::*;
 use crate::client::gateway::{Gateway, NOW, message, problem, signer};
-use crate::client::http_date::format_date;
+use crate::protocol::http_date::format_date;
 use crate::protocol::payload::key_document::{DocumentVerifier, KeyDocument};
 
 /// What the server does with the next request.
@@ -463,7 +463,7 @@ fn the_date_of_single_messages_is_set_by_the_sealed_one() {
     let wrong = Step::Sealed(message(400, &fields, &[document.as_bytes()]));
     let played = play_with(Form::Single, "GET", Given::new(b""), vec![wrong, fine()], false);
     assert!(played.called.is_ok(), "{:?}", played.called);
-    let sent = crate::client::http_date::parse_date(played.heard[1].field("date").unwrap().as_bytes());
+    let sent = crate::protocol::http_date::parse_date(played.heard[1].field("date").unwrap().as_bytes());
     assert!(sent.unwrap().abs_diff(NOW + 7000) < 60);
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::client::http_date::format_date;
+use crate::protocol::http_date::format_date;
 
 /// What a response is read as: head, body and whether the connection can be used again.
 #[derive(Debug, PartialEq)]
@@ -35,10 +35,10 @@ fn read(parts: &[&[u8]], ends: bool) -> Result<Read, ClientFault> {
 
 #[test]
 fn every_framing_is_read_however_it_is_cut() {
-    let long = format!("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    let long = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
     let interim = format!("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n{long}");
     for (wire, ends, body, reusable) in [
-        (long.as_str(), false, "hello", true),
+        (long, false, "hello", true),
         (interim.as_str(), false, "hello", true),
         ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false, "", true),
         ("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", false, "x", false),
@@ -92,7 +92,7 @@ fn what_breaks_http_is_refused() {
 #[test]
 fn only_200_with_its_media_type_is_sealed() {
     let head = |status: u16, fields: &str| super::super::gateway::outer(status, fields);
-    let sealed = |head: OuterHead| head.expect("message/x", b"");
+    let sealed = |head: OuterHead| head.require("message/x", b"");
     assert!(sealed(head(200, "Content-Type: Message/X ; a=b\r\n")).is_ok());
     let media = |fields: &str| matches!(sealed(head(200, fields)), Err(ClientFault::MediaType(_)));
     assert!(media("") && media("Content-Type: message/y\r\n"));
@@ -105,10 +105,10 @@ fn only_200_with_its_media_type_is_sealed() {
     );
     let problem = "Content-Type: application/problem+json\r\nRetry-After: 7\r\n";
     let body = br#"{"type":"urn:ringwall:payload-rate"}"#;
-    let fault = head(429, problem).expect("message/x", body).unwrap_err();
+    let fault = head(429, problem).require("message/x", body).unwrap_err();
     let ClientFault::InClear { problem: Some(problem), .. } = fault else { panic!("{fault:?}") };
     assert_eq!(problem.retry_after, Some(7));
     // What came in clear is not shown: it might be written by anybody.
-    let fault = head(500, "").expect("message/x", b"call 555-1234").unwrap_err();
+    let fault = head(500, "").require("message/x", b"call 555-1234").unwrap_err();
     assert!(!fault.to_string().contains("555") && fault.to_string().contains("in clear"));
 }

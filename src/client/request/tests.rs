@@ -1,7 +1,7 @@
 use super::*;
 use crate::client::gateway::{AT, Gateway, Heard, NOW, outer};
-use crate::client::http_date::parse_date;
 use crate::client::session::{Opening, RESPONSE_MEDIA_TYPE};
+use crate::protocol::http_date::parse_date;
 
 fn request(method: &str, path: &str) -> Request {
     Request {

@@ -1,8 +1,8 @@
 use super::*;
 use crate::client::gateway::{AT, Gateway, Heard, NOW, message, outer, problem, sealed_outer};
-use crate::client::http_date::format_date;
 use crate::client::request::{Request, RequestSealer};
 use crate::client::session::{Opening as SessionOpening, RESPONSE_MEDIA_TYPE};
+use crate::protocol::http_date::format_date;
 
 const FORMS: [Form; 3] = [Form::Session, Form::Single, Form::SingleWhole];
 
