@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(taken(&mut rate, one, at(0)), OPENING_BURST as usize);
         assert_eq!(taken(&mut rate, one, at(0)), 0);
         let second = (1.0 / OPENING_INTERVAL.as_secs_f64()) as usize;
-        assert_eq!(taken(&mut rate, one, at(1000)), second);
+        assert!((second..=second + 1).contains(&taken(&mut rate, one, at(1000))));
         assert_eq!(taken(&mut rate, one, at(60_000)), OPENING_BURST as usize, "no more is saved up");
         // Some other address has a place of its own.
         let others = (2..20).map(|last| IpAddr::from([192, 0, 2, last]));

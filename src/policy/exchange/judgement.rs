@@ -150,7 +150,10 @@ impl Exchange {
             let trusted = &self.rules.forwarding.trusted;
             outcome.client = forwarding::client_address(self.peer.address, trusted, bytes, fields);
         }
-        self.peer.is_right_for(reading.target.host.of(bytes))?;
+        if !is_opened {
+            // The keys of a sealed request speak for this proxy whatever host it is for.
+            self.peer.is_right_for(reading.target.host.of(bytes))?;
+        }
         let method = head.method_name.of(bytes);
         if self.rules.payload.is_some()
             && let Some(endpoint) = Endpoint::of(reading.path)
@@ -164,14 +167,11 @@ impl Exchange {
         outcome.route = Some(index);
         let route = &self.rules.routes.routes()[usize::from(index)];
         self.admits(route, is_opened)?;
-        if let Some(rule) = &route.access.client_certificate {
-            self.peer.satisfies(rule)?;
-        }
         let upstream = match &route.target {
             RouteTarget::Answer(answer) => return Err(Declined::fixed(answer, reading.path, reading.query)),
             RouteTarget::Upstream(upstream) => *upstream,
         };
-        self.up.body_limit = route.body_bytes.unwrap_or(self.rules.limits.body_bytes);
+        self.up.take_limits(route, &self.rules);
         if matches!(reading.framing, BodyFraming::Length(length) if length > self.up.body_limit) {
             return Err(Refusal::BodyTooLarge.into());
         }
@@ -180,8 +180,6 @@ impl Exchange {
         let Some(server) = (world.choose)(upstream, key, None) else {
             return Err(Refusal::NoServer.into());
         };
-        self.up.response_timeout = route.response_timeout.unwrap_or(self.rules.timeouts.response);
-        self.up.body_timeout = route.body_timeout.unwrap_or(self.rules.timeouts.body);
         let limit = route.connect_timeout.unwrap_or(self.rules.timeouts.connect);
         let authority = settings.servers[usize::from(server)].authority.as_str();
         let (trace, upgrade) = self.compose(&reading, length, index, authority, max_forwards, world)?;
@@ -197,8 +195,14 @@ impl Exchange {
         })
     }
 
-    /// Whether the route takes a request in this form.
+    /// Whether the route takes a request in this form, from this client.
     fn admits(&self, route: &Route, is_opened: bool) -> Result<(), Refusal> {
+        match &route.access.client_certificate {
+            // Nothing else grants here, and who carries a sealed request need not be who made it.
+            Some(_) if is_opened => return Err(Refusal::CertificateRequired),
+            Some(rule) => self.peer.satisfies(rule)?,
+            None => {}
+        }
         let Some(rules) = &self.rules.payload else { return Ok(()) };
         match (is_opened, route.payload) {
             // It does not exist for sealed requests; the routes behind it are not asked, which might ask for less.
@@ -245,7 +249,8 @@ impl Exchange {
             new_target: rewritten.then_some(scratch.target.as_slice()),
             server_authority,
             client: &self.client,
-            identity: Identity { certificate: self.peer.certificate() },
+            // Anybody can carry a sealed request over a connection of his own.
+            identity: Identity { certificate: self.peer.certificate().filter(|_| !self.is_opened()) },
             scheme: if self.peer.tls.is_some() { "https" } else { "http" },
             trusted: !self.is_opened()
                 && forwarding::is_trusted(self.peer.address.ip(), &self.rules.forwarding.trusted),

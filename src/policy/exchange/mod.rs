@@ -36,6 +36,7 @@ mod sealed_body;
 mod sealed_claim;
 mod sealed_request;
 mod sealed_response;
+mod sealed_stream;
 #[cfg(test)]
 mod tests;
 

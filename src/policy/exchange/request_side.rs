@@ -7,6 +7,8 @@ use std::time::Duration;
 use super::{ConnectOrder, Ending, Exchange, Scratch, World};
 use crate::limits;
 use crate::policy::refusal::Refusal;
+use crate::policy::route_table::Route;
+use crate::policy::ruleset::Ruleset;
 use crate::protocol::http1::{BodyFraming, ChunkedDecoder, ChunkedOutput, Method, Version};
 use crate::protocol::moment::Monotonic;
 use crate::protocol::wire_buffer::{BufferPool, WireBuffer};
@@ -175,6 +177,13 @@ impl RequestSide {
     pub(super) fn count_body(&mut self, content: u64) -> Result<(), Refusal> {
         self.body_seen += content;
         if self.body_seen > self.body_limit { Err(Refusal::BodyTooLarge) } else { Ok(()) }
+    }
+
+    /// What the route, or else the rules, allow this request.
+    pub(super) fn take_limits(&mut self, route: &Route, rules: &Ruleset) {
+        self.body_limit = route.body_bytes.unwrap_or(rules.limits.body_bytes);
+        self.response_timeout = route.response_timeout.unwrap_or(rules.timeouts.response);
+        self.body_timeout = route.body_timeout.unwrap_or(rules.timeouts.body);
     }
 
     /// Time without progress after which a body is given up.

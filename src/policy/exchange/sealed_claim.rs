@@ -2,17 +2,17 @@
 //!
 //! All of it is believed only once the message's first chunk has opened.
 
-use std::time::UNIX_EPOCH;
-
 use super::{MessageId, Remembered, World};
 use crate::limits;
 use crate::policy::payload_rules::Application;
 use crate::policy::refusal::Refusal;
+use crate::protocol::http_date::parse_date;
 use crate::protocol::payload::binary_http::FieldList;
 use crate::protocol::payload::hybrid::PUBLIC_LEN_MAX;
 use crate::protocol::payload::ticket::{AppIdentity, SessionFacts};
 
 /// What a message says of itself, to be believed once its first chunk has opened.
+#[expect(clippy::large_enum_variant, reason = "a message allocates nothing")]
 #[derive(Debug)]
 pub(super) enum Claim {
     /// It is this message of a session, made at this time.
@@ -69,8 +69,7 @@ impl Encapsulated {
 fn date_of(fields: &FieldList, head: &[u8]) -> Option<u64> {
     let mut dates = fields.iter().filter(|field| field.name.of(head) == b"date");
     let date = dates.next().filter(|_| dates.next().is_none())?.value.of(head);
-    let time = httpdate::parse_http_date(std::str::from_utf8(date).ok()?).ok()?;
-    Some(time.duration_since(UNIX_EPOCH).ok()?.as_secs())
+    parse_date(date)
 }
 
 fn is_timely(time: u64, world: &World<'_>) -> bool {

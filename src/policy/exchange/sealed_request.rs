@@ -14,7 +14,7 @@ use super::{Exchange, Scratch, World};
 use crate::limits;
 use crate::policy::forwarding::is_trusted;
 use crate::policy::refusal::Refusal;
-use crate::protocol::http1::{BodyFraming, HeadLimits, LAST_CHUNK, chunk_line, parse_request_head};
+use crate::protocol::http1::{BodyFraming, HeadLimits, parse_request_head};
 use crate::protocol::moment::Monotonic;
 use crate::protocol::payload::aead::TAG_LEN;
 use crate::protocol::payload::binary_http::{
@@ -32,16 +32,16 @@ use crate::protocol::wire_buffer::{BufferPool, WireBuffer};
 #[derive(Debug)]
 pub(super) struct Sealed {
     form: SealedForm,
-    body: SealedBody,
-    opening: Option<Opening>,
+    pub(super) body: SealedBody,
+    pub(super) opening: Option<Opening>,
     decoder: RequestDecoder,
     /// What the response is sealed with: there from the first chunk on that opened, when the client is known to hold the
     /// keys. Before it answers go out in clear.
     pub(super) response: Option<SealedResponse>,
     /// Content of a streamed request still to come, where its length is known.
-    left: Option<u64>,
+    pub(super) left: Option<u64>,
     /// The last byte of the content stands first in the buffer, held back.
-    holds_byte: bool,
+    pub(super) holds_byte: bool,
     /// Of a single message that is not yet entered into the replay memory.
     single: Option<Encapsulated>,
     /// When all of it must have come.
@@ -50,8 +50,8 @@ pub(super) struct Sealed {
 
 /// From the header until all is open.
 #[derive(Debug)]
-struct Opening {
-    opener: ChunkOpener,
+pub(super) struct Opening {
+    pub(super) opener: ChunkOpener,
     claim: Claim,
     response: Option<SealedResponse>,
 }
@@ -189,21 +189,10 @@ impl Exchange {
         }
     }
 
-    fn note_taken(&mut self, sealed: &mut Sealed) {
+    pub(super) fn note_taken(&mut self, sealed: &mut Sealed) {
         if let Some(outcome) = &mut self.outcome {
             outcome.request_bytes += sealed.body.take_count();
         }
-    }
-
-    /// Moves what there is of a streamed request's content into the out window. True when that was all.
-    pub(super) fn take_opened(&mut self, scratch: &mut Scratch) -> Result<bool, Refusal> {
-        let Some(mut sealed) = self.sealed.take() else { return Ok(true) };
-        let taken = sealed.take_content(&mut self.request, scratch);
-        self.note_taken(&mut sealed);
-        self.sealed = Some(sealed);
-        let (content, is_done) = taken?;
-        self.up.count_body(content)?;
-        Ok(is_done)
     }
 }
 
@@ -398,7 +387,7 @@ impl Sealed {
     }
 
     /// Decodes what is open, and draws the content in it together behind `content`. True at the end of the message.
-    fn decode_content(
+    pub(super) fn decode_content(
         &mut self,
         request: &mut WireBuffer,
         content: &mut std::ops::Range<usize>,
@@ -431,72 +420,7 @@ impl Sealed {
         }
     }
 
-    /// Opens and decodes what has come of a streamed message, and releases its content, framed for the server. Gives how
-    /// much content that was, and whether the message is over.
-    fn take_content(
-        &mut self,
-        request: &mut WireBuffer,
-        scratch: &mut Scratch,
-    ) -> Result<(u64, bool), Refusal> {
-        let held = usize::from(self.holds_byte);
-        let at = if self.holds_byte { 0 } else { self.body.plain().start };
-        let mut content = at..at + held;
-        let is_done = self.decode_available(request, &mut content, &mut scratch.trailers)?;
-        let length = content.len();
-        let fresh = (length - held) as u64;
-        self.consume(request, content.start);
-        let withheld = match &mut self.left {
-            Some(left) => {
-                *left = left.checked_sub(fresh).ok_or(Refusal::PayloadMalformed)?;
-                usize::from(*left == 0 && !is_done && length > 0)
-            }
-            None => 0,
-        };
-        self.holds_byte = withheld == 1;
-        let ready = length - withheld;
-        let next = if is_done {
-            self.body.end()
-        } else if self.holds_byte {
-            ready
-        } else {
-            self.next_bytes().max(ready)
-        };
-        request.release(ready, next);
-        self.body.consumed(next);
-        if self.left.is_none() {
-            // Trailers are dropped, as RFC 9110 section 6.5.1 allows.
-            frame_chunk(request, is_done, &mut scratch.path)?;
-        }
-        Ok((fresh, is_done))
-    }
-
-    fn decode_available(
-        &mut self,
-        request: &mut WireBuffer,
-        content: &mut std::ops::Range<usize>,
-        trailers: &mut FieldList,
-    ) -> Result<bool, Refusal> {
-        self.body.unframe(request)?;
-        loop {
-            if self.decode_content(request, content, trailers)? {
-                return Ok(true);
-            }
-            let Some(opening) = &mut self.opening else { return Err(Refusal::PayloadMalformed) };
-            match self.body.open_next(&mut opening.opener, request) {
-                Ok(Chunk::Opened) => {}
-                Ok(Chunk::NeedMore) => return Ok(false),
-                Err(_) => return Err(Refusal::PayloadMalformed),
-            }
-        }
-    }
-
-    /// Where the first bytes stand that are still needed.
-    fn next_bytes(&self) -> usize {
-        let plain = self.body.plain();
-        if plain.is_empty() { self.body.sealed().start } else { plain.start }
-    }
-
-    fn consume(&mut self, request: &mut WireBuffer, count: usize) {
+    pub(super) fn consume(&mut self, request: &mut WireBuffer, count: usize) {
         request.consume(count);
         self.body.consumed(count);
     }
@@ -526,31 +450,6 @@ fn prepend(request: &mut WireBuffer, head: &[u8], buffers: &mut BufferPool) -> R
     } else {
         Err(Refusal::Exhausted)
     }
-}
-
-/// Makes what is released a chunk for the server, and ends the body behind it when it `is_done`.
-fn frame_chunk(request: &mut WireBuffer, is_done: bool, end: &mut Vec<u8>) -> Result<(), Refusal> {
-    let length = request.out_len();
-    if length == 0 && !is_done {
-        return Ok(());
-    }
-    let line = chunk_line(length.max(1));
-    let line: &[u8] = if length > 0 { line.as_bytes() } else { b"" };
-    end.clear();
-    if length > 0 {
-        end.extend_from_slice(b"\r\n");
-    }
-    if is_done {
-        end.extend_from_slice(LAST_CHUNK);
-    }
-    if !request.widen(line.len(), end.len()) {
-        return Err(Refusal::Exhausted);
-    }
-    let out = request.out_mut();
-    out[..line.len()].copy_from_slice(line);
-    let tail = out.len() - end.len();
-    out[tail..].copy_from_slice(end);
-    Ok(())
 }
 
 /// What a fault in the inner message is answered with.

@@ -40,6 +40,7 @@ pub(super) struct SealedResponse {
     inner_head: Vec<u8>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "a message allocates nothing")]
 #[derive(Debug)]
 enum Sealer {
     Chunks(ChunkSealer),

@@ -192,7 +192,10 @@ fn a_table_has_the_size_that_its_documentation_says() {
     let bytes = memory.words.len() * 8;
     assert!(bytes < 74_000_000 && bytes > 73_000_000, "{bytes}");
     assert!(memory.capacity() >= limits::PAYLOAD_REPLAY_ENTRIES);
-    assert!(memory.words[memory.skipped..].as_ptr() as usize % 64 == 0, "lines straddle lines of the cache");
+    assert!(
+        (memory.words[memory.skipped..].as_ptr() as usize).is_multiple_of(64),
+        "lines straddle lines of the cache"
+    );
 }
 
 fn home(memory: &ReplayMemory, message: MessageId<'_>) -> Option<u64> {

@@ -591,7 +591,7 @@ fn settled_stage() -> (Stage, String) {
 }
 
 fn date(unix: u64) -> String {
-    httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(unix))
+    crate::protocol::http_date::format_date(unix)
 }
 
 fn outer_body(answer: &[u8], media_type: &str) -> Vec<u8> {
