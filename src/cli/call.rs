@@ -99,6 +99,7 @@ fn sealed_call(
         }
     }
     let called = client.call(request, content, sink, watch);
+    watch.sum();
     // A session that was opened is kept even if the call failed.
     if let (Some(file), Some(clock), Some(session)) = (&file, clock_name(), client.session())
         && !session.was_kept()
