@@ -74,6 +74,17 @@ impl SessionFile {
         self.write(&session.keep(&self.binding, clock))
     }
 
+    /// Removes a session that is lost, if there is one.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    pub(super) fn forget(&self) -> io::Result<()> {
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// The file, locked, once nobody has put another in its place meanwhile.
     fn locked(&self) -> io::Result<Option<File>> {
         loop {
