@@ -91,20 +91,30 @@ fn sealed_call(
     let binding = session_file::binding(&[&settings.origin.to_string(), &trusted, app]);
     let mut client = Client::new(settings, keyring);
     let file = arguments.session.as_deref().map(|path| SessionFile::new(path, &binding));
+    let mut is_resumed = false;
     if let (Some(file), Some(clock)) = (&file, clock_name()) {
         let kept = file.take(u64::from(limits::CLIENT_ATTEMPTS), &clock, monotonic());
         match kept.map_err(|error| Stop::Usage(format!("`{}`: {error}", file.path().display())))? {
-            Some(session) => client.resume(session),
+            Some(session) => {
+                client.resume(session);
+                is_resumed = true;
+            }
             None => watch.say("no session is kept for this proxy, key and app: opening one"),
         }
     }
     let called = client.call(request, content, sink, watch);
+    watch.sum();
     // A session that was opened is kept even if the call failed.
     if let (Some(file), Some(clock), Some(session)) = (&file, clock_name(), client.session())
         && !session.was_kept()
         && let Err(error) = file.keep(session, &clock)
     {
         complain(&format!("the session is not kept: `{}`: {error}", file.path().display()));
+    }
+    if let (Some(file), true, None) = (&file, is_resumed, client.session())
+        && let Err(error) = file.forget()
+    {
+        complain(&format!("`{}` holds a session that is lost: {error}", file.path().display()));
     }
     called.map_err(|fault| Stop::Failed(fault.to_string()))
 }
@@ -156,6 +166,9 @@ fn keyring(
 ) -> Result<(Keyring, String), Stop> {
     if let Some(file) = &arguments.keys {
         let list = read(file)?;
+        // `keygen payload` prints it as text.
+        let text = BASE64URL.decode(list.trim_ascii()).ok();
+        let list = text.filter(|text| Keyring::pinned(text).is_ok()).unwrap_or(list);
         let ring =
             Keyring::pinned(&list).map_err(|fault| Stop::Usage(format!("`{}`: {fault}", file.display())))?;
         return Ok((ring, session_file::binding(&["keys", &BASE64URL.encode(&list)])));

@@ -185,6 +185,9 @@ impl Client {
             };
             was_sent |= progress.was_sent;
             self.link = None;
+            if is_session_lost(&fault) {
+                self.session = None;
+            }
             let outcome = match (was_sent, attempts.may_repeat()) {
                 (false, _) => Outcome::NotSent,
                 (true, true) => Outcome::Repeatable,
@@ -392,6 +395,12 @@ impl Client {
         }
         Ok(Link::connect(&self.settings.origin, &self.settings.trust, self.settings.timeouts)?)
     }
+}
+
+/// Whether the next call had better open another session. Whoever forges this answer costs the client one opening.
+fn is_session_lost(fault: &ClientFault) -> bool {
+    let ClientFault::InClear { problem: Some(problem), .. } = fault else { return false };
+    problem.kind == ProblemKind::SessionUnknown
 }
 
 /// Fetches a list of keys; at most `max` bytes.

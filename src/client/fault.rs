@@ -50,9 +50,12 @@ pub enum ClientFault {
     /// More or less content than was announced.
     #[error("the content is not as long as was announced")]
     ContentLength,
-    /// The request is too large for its form.
-    #[error("the request is too large for this form ({0}): seal it in chunks")]
-    RequestTooLarge(ChunkFault),
+    /// More than is sealed whole.
+    #[error("the request is too large to be sealed whole: seal it in chunks")]
+    RequestTooLarge,
+    /// The message cannot go on: it has all the chunks that one may have.
+    #[error("the request cannot be sealed any further: {0}")]
+    Sealing(ChunkFault),
     /// The session has no number left.
     #[error("the session's numbers are used up: open another session")]
     NumbersUsedUp,

@@ -21,7 +21,7 @@ use crate::protocol::payload::binary_http::{
     BhttpFault, CONTENT_END, FieldList, Framing, MessageLimits, RequestControl, RequestDecoder,
     push_content_head, push_request_head,
 };
-use crate::protocol::payload::chunk_stream::{ChunkFault, ChunkSealer};
+use crate::protocol::payload::chunk_stream::ChunkSealer;
 use crate::protocol::payload::hybrid::PRIVATE_LEN;
 use crate::protocol::payload::key_schedule::SALT_LEN;
 use crate::protocol::payload::ohttp_keys::KeyConfig;
@@ -31,7 +31,6 @@ use crate::protocol::progress::Progress;
 
 /// Bytes free in front of what is held: for the lengths and tags of the chunks that the longest head takes.
 const ROOM: usize = 128;
-const TOO_LARGE: ClientFault = ClientFault::RequestTooLarge(ChunkFault::TooLarge);
 
 const _: () = assert!(
     limits::CLIENT_HEAD_BYTES + limits::PAYLOAD_CHUNK_SENT_BYTES <= 4 * limits::PAYLOAD_CHUNK_SENT_BYTES
@@ -227,7 +226,7 @@ impl RequestSealer {
     /// Takes content and appends the chunks that it fills to `out`.
     ///
     /// # Errors
-    /// [`ClientFault::ContentLength`], [`ClientFault::RequestTooLarge`]. The message can only be broken off.
+    /// [`ClientFault::ContentLength`], [`ClientFault::RequestTooLarge`], [`ClientFault::Sealing`]. The message can only be broken off.
     pub fn content(&mut self, mut content: &[u8], out: &mut Vec<u8>) -> Result<(), ClientFault> {
         while !content.is_empty() {
             if self.room() == 0 {
@@ -245,7 +244,7 @@ impl RequestSealer {
             }
             self.held.extend_from_slice(now);
             if matches!(self.seal, Seal::Whole(_)) && self.held.len() > ROOM + limits::CLIENT_WHOLE_BYTES {
-                return Err(TOO_LARGE);
+                return Err(ClientFault::RequestTooLarge);
             }
             content = later;
         }
@@ -288,7 +287,7 @@ impl RequestSealer {
             Seal::Whole(whole) => {
                 let message = &self.held[ROOM..];
                 if message.len() > limits::CLIENT_WHOLE_BYTES {
-                    return Err(TOO_LARGE);
+                    return Err(ClientFault::RequestTooLarge);
                 }
                 let sealed = seal_whole(&whole.config, whole.aead, message, &whole.random)
                     .ok_or(ClientFault::KeyUnusable)?;
@@ -325,7 +324,7 @@ fn seal_held(
 ) -> Result<(), ClientFault> {
     let plain = ROOM..held.len();
     held.resize(plain.end + TAG_LEN, 0);
-    let sealed = seal_run(sealer, held, plain, is_final).map_err(ClientFault::RequestTooLarge)?;
+    let sealed = seal_run(sealer, held, plain, is_final).map_err(ClientFault::Sealing)?;
     out.extend_from_slice(&held[sealed]);
     held.truncate(ROOM);
     Ok(())

@@ -46,7 +46,7 @@ pub(crate) struct CallArguments {
     /// The certificate authorities to trust, and no others, as PEM.
     #[arg(long, value_name = "FILE")]
     pub(super) cacert: Option<PathBuf>,
-    /// The keys to seal to, and no others: a file of application/ohttp-keys.
+    /// The keys to seal to, and no others: a file of application/ohttp-keys, or the base64url of it.
     #[arg(long, value_name = "FILE", conflicts_with = "pin")]
     pub(super) keys: Option<PathBuf>,
     /// The key that signs the list of keys: `EdDSA:` or `ES256:` and the public key in base64url.

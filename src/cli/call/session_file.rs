@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use ring::digest::{SHA256, digest};
 use zeroize::Zeroizing;
 
+use crate::client::transport::random;
 use crate::client::{ClientSession, KeptSession};
 use crate::protocol::moment::Monotonic;
 
@@ -73,6 +74,17 @@ impl SessionFile {
         self.write(&session.keep(&self.binding, clock))
     }
 
+    /// Removes a session that is lost, if there is one.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    pub(super) fn forget(&self) -> io::Result<()> {
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// The file, locked, once nobody has put another in its place meanwhile.
     fn locked(&self) -> io::Result<Option<File>> {
         loop {
@@ -93,7 +105,7 @@ impl SessionFile {
     /// Puts a new file in the place of the old one, for good: a reader finds one or the other, whole.
     fn write(&self, kept: &KeptSession) -> io::Result<()> {
         let mut name = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}", std::process::id()));
+        name.push(format!(".{:016x}", u64::from_ne_bytes(random()?)));
         let beside = self.path.with_file_name(name);
         let written = self.write_beside(&beside, kept);
         if written.is_err() {
@@ -104,11 +116,6 @@ impl SessionFile {
     }
 
     fn write_beside(&self, beside: &Path, kept: &KeptSession) -> io::Result<()> {
-        if let Err(error) = fs::remove_file(beside)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            return Err(error);
-        }
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(beside)?;
         file.write_all(kept.to_text().as_bytes())?;
         file.write_all(b"\n")?;

@@ -8,19 +8,28 @@ use crate::client::{Request, ResponseHead, Tap};
 /// Lines of sealed bytes that are shown of each direction.
 const DUMP_LINES: usize = 4;
 const LINE_BYTES: usize = 16;
+/// Pieces of a body that have a line of their own; of the rest only the sum is told.
+const PIECES: u32 = 8;
 
 /// Shows the calls' traffic, or nothing.
 pub(super) struct Watch {
     is_on: bool,
-    /// Sealed bytes of each direction since the last head.
-    sent: u64,
-    received: u64,
+    sent: Direction,
+    received: Direction,
+}
+
+/// The body that is on its way.
+#[derive(Clone, Copy, Default)]
+struct Direction {
+    bytes: u64,
+    pieces: u32,
+    is_sealed: bool,
 }
 
 impl Watch {
     /// Shows something if `is_on`.
     pub(super) fn new(is_on: bool) -> Self {
-        Self { is_on, sent: 0, received: 0 }
+        Self { is_on, sent: Direction::default(), received: Direction::default() }
     }
 
     /// One line about what is done.
@@ -28,6 +37,12 @@ impl Watch {
         if self.is_on {
             line(&format!("* {what}"));
         }
+    }
+
+    /// How much it was in all.
+    pub(super) fn sum(&self) {
+        let (sent, received) = (self.sent, self.received);
+        self.say(&format!("{} bytes of body sent, {} received", sent.bytes, received.bytes));
     }
 
     /// The request as the server shall see it.
@@ -56,22 +71,34 @@ impl Watch {
     }
 
     fn body(&mut self, mark: char, bytes: &[u8]) {
-        let total = if mark == '>' { &mut self.sent } else { &mut self.received };
-        let before = *total;
-        *total += bytes.len() as u64;
-        if !self.is_on {
+        let direction = if mark == '>' { &mut self.sent } else { &mut self.received };
+        let before = direction.bytes;
+        direction.bytes += bytes.len() as u64;
+        direction.pieces = direction.pieces.saturating_add(1);
+        if !self.is_on || direction.pieces > PIECES {
             return;
         }
-        line(&format!("{mark} {} sealed bytes, {} in all", bytes.len(), *total));
+        let kind = if direction.is_sealed { "sealed bytes" } else { "bytes" };
+        line(&format!("{mark} {} {kind}", bytes.len()));
         if before < (DUMP_LINES * LINE_BYTES) as u64 {
             dump(before, bytes).for_each(|text| line(&format!("{mark}   {text}")));
         }
     }
 }
 
+impl Direction {
+    /// Of the body behind this head.
+    fn of(head: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(head).to_ascii_lowercase();
+        let sealed = ["application/payload-session-", "message/payload-", "message/ohttp-"];
+        let is_sealed = sealed.iter().any(|media| text.contains(&format!("content-type: {media}")));
+        Self { is_sealed, ..Self::default() }
+    }
+}
+
 impl Tap for Watch {
     fn request_head(&mut self, head: &[u8]) {
-        (self.sent, self.received) = (0, 0);
+        (self.sent, self.received) = (Direction::of(head), Direction::default());
         self.head('>', head);
     }
 
@@ -80,6 +107,7 @@ impl Tap for Watch {
     }
 
     fn response_head(&mut self, head: &[u8]) {
+        self.received = Direction::of(head);
         self.head('<', head);
     }
 

@@ -14,6 +14,8 @@ enum Step {
     Session,
     /// Answers the message with this, sealed.
     Sealed(Vec<u8>),
+    /// Answers it so, and closes the connection.
+    Last(Vec<u8>),
     /// Answers it so, but leaves the final bytes out.
     Cut(Vec<u8>),
     /// Answers in clear.
@@ -71,6 +73,10 @@ fn serve(form: Form, steps: Vec<Step>) -> Server {
                     heard.push(gateway.hear(form, &request.1));
                     let sealed = heard.last().unwrap().seal(&plain, &[]);
                     (typed(form.response_media_type(), &sealed), true)
+                }
+                Step::Last(plain) => {
+                    heard.push(gateway.hear(form, &request.1));
+                    (typed(form.response_media_type(), &heard.last().unwrap().seal(&plain, &[])), false)
                 }
                 Step::Cut(plain) => {
                     heard.push(gateway.hear(form, &request.1));
@@ -313,6 +319,24 @@ fn a_call_opens_a_session_once_and_goes_on_with_it() {
 }
 
 #[test]
+fn a_connection_that_was_closed_meanwhile_is_not_used() {
+    let last = || Step::Last(message(200, &[], &[b"there"]));
+    let server = serve(Form::Session, vec![Step::Session, last(), last(), last()]);
+    let mut client = client(&server, Form::Session);
+    for _ in 0..3 {
+        let mut taken = Taken::default();
+        let called = client.call(&request("POST"), &mut Given::new(b"in"), &mut taken, &mut Unwatched);
+        assert!(called.is_ok(), "{called:?}");
+        // Until the end has come: only then is there something to notice.
+        if let Some(link) = &mut client.link {
+            while link.is_quiet() {
+                thread::yield_now();
+            }
+        }
+    }
+}
+
+#[test]
 fn every_form_carries_content_of_every_size() {
     for form in [Form::Session, Form::Single, Form::SingleWhole] {
         for (length, is_known) in
@@ -352,6 +376,17 @@ fn a_lost_session_is_opened_again_for_what_may_run_twice() {
     let once = Given { is_repeatable: false, ..Given::new(b"the content") };
     let played = play_with(Form::Session, "PUT", once, steps().into_iter().take(2).collect(), false);
     played.fails(Outcome::Unknown, "unknown");
+}
+
+#[test]
+fn a_lost_session_is_not_used_again() {
+    let server = serve(Form::Session, vec![Step::Session, clear(422, UNKNOWN, ""), Step::Session, fine()]);
+    let mut client = client(&server, Form::Session);
+    for outcome in [Some(Outcome::Unknown), None] {
+        let mut taken = Taken::default();
+        let called = client.call(&request("POST"), &mut Given::new(b"in"), &mut taken, &mut Unwatched);
+        assert_eq!(called.err().map(|fault| fault.outcome), outcome);
+    }
 }
 
 #[test]

@@ -172,5 +172,6 @@ fn a_whole_message_has_its_bound() {
     let (piece, mut out) = (vec![0; 64 * 1024], Vec::new());
     let count = (0..100).take_while(|_| sealer.content(&piece, &mut out).is_ok()).count();
     assert_eq!(count, limits::CLIENT_WHOLE_BYTES / piece.len() - 1);
+    assert!(matches!(sealer.content(&piece, &mut out), Err(ClientFault::RequestTooLarge)));
     assert!(out.is_empty());
 }

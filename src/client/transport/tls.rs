@@ -99,3 +99,70 @@ fn roots(trust: &TlsTrust) -> io::Result<RootCertStore> {
     }
     Ok(roots)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+    use std::thread;
+
+    use rustls::{ServerConnection, StreamOwned};
+
+    use super::super::{Link, Timeouts, Wait};
+    use super::*;
+    use crate::net::tls::fixture::{Authority, Folder, params};
+    use crate::net::tls::{Identities, ListenerTls, TicketKeys, TlsSettings};
+    use crate::protocol::moment::UnixMicros;
+
+    /// What a client that trusts `trusted` hears of a server whose certificate is for `named` when it says `ping`.
+    fn ask(named: &str, is_trusted: bool, ends_in_order: bool) -> io::Result<Vec<u8>> {
+        let (folder, authority, other) = (Folder::new(), Authority::new("one"), Authority::new("other"));
+        let pair = folder.pair("own", &authority.issue(params("a", &[named])));
+        let listener = ListenerTls { certificates: vec![pair], ..ListenerTls::default() };
+        let settings = TlsSettings { listeners: vec![Some(listener)], ..TlsSettings::default() };
+        let tickets = Arc::new(TicketKeys::new().unwrap());
+        let now = UnixMicros(1_787_745_600_000_000);
+        let identities = Identities::load(&settings, &tickets, now).unwrap().identities;
+        let shown = identities.listeners[0].as_ref().unwrap().config.clone();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        thread::spawn(move || {
+            let connection = ServerConnection::new(shown).unwrap();
+            let mut stream = StreamOwned::new(connection, listener.accept().unwrap().0);
+            let mut heard = [0; 4];
+            if stream.read_exact(&mut heard).is_ok() {
+                let _ = stream.write_all(&heard);
+                if ends_in_order {
+                    stream.conn.send_close_notify();
+                }
+                let _ = stream.flush();
+            }
+        });
+        let authorities = if is_trusted { authority.pem() } else { other.pem() };
+        let trust = TlsTrust::Authorities(authorities.into());
+        let mut link = Link::connect(&Origin::parse(&url).unwrap().0, &trust, Timeouts::default())?;
+        assert_eq!(link.send(b"ping")?, 4);
+        while !link.flush()? {}
+        let (mut heard, mut piece) = (Vec::new(), [0; 16]);
+        loop {
+            match link.receive(&mut piece, Wait::Idle)? {
+                Some(0) => return Ok(heard),
+                Some(count) => heard.extend_from_slice(&piece[..count]),
+                None => {}
+            }
+        }
+    }
+
+    #[test]
+    fn a_proxy_must_be_vouched_for_and_end_in_order() {
+        assert_eq!(ask("localhost", true, true).unwrap(), b"ping");
+        assert!(ask("localhost", true, false).is_err(), "cut off");
+        assert!(ask("localhost", false, true).is_err(), "another authority");
+        assert!(ask("b.test", true, true).is_err(), "another name");
+    }
+
+    #[test]
+    fn no_authority_is_no_trust() {
+        assert!(roots(&TlsTrust::Authorities(b"no PEM".to_vec())).is_err());
+    }
+}

@@ -23,7 +23,7 @@ mod upstream_identity;
 mod workshop;
 
 #[cfg(test)]
-pub(super) mod fixture;
+pub(crate) mod fixture;
 
 pub use self::client_identity::client_certificate;
 pub use self::fault::{TlsFault, TlsWarning};
