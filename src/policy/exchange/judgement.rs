@@ -184,7 +184,6 @@ impl Exchange {
         let authority = settings.servers[usize::from(server)].authority.as_str();
         let (trace, upgrade) = self.compose(&reading, length, index, authority, max_forwards, world)?;
         self.up.upgrade = upgrade;
-        let route = &self.rules.routes.routes()[usize::from(index)];
         Ok(Judged {
             route: index,
             order: ConnectOrder { upstream, server, fresh: false, limit },
