@@ -47,6 +47,8 @@ pub(super) struct Stage {
     pub(super) ending: Option<Ending>,
     pub(super) outcomes: Vec<(Outcome, Vec<u8>)>,
     pub(super) servers_down: bool,
+    /// What servers were chosen by.
+    pub(super) keys: Vec<u64>,
     /// Present: sealed messages are taken.
     pub(super) vault: Option<Vault>,
 }
@@ -135,6 +137,7 @@ impl Stage {
             ending: None,
             outcomes: Vec::new(),
             servers_down: false,
+            keys: Vec::new(),
             vault: None,
         }
         .settled()
@@ -277,6 +280,11 @@ impl Stage {
         self.from_client.read.is_some()
     }
 
+    /// The exchange, as its driver sees it.
+    pub(super) fn seen(&mut self) -> &mut Exchange {
+        self.exchange.as_mut().expect("not over")
+    }
+
     /// The reason the last outcome gives.
     pub(super) fn reason(&self) -> &'static str {
         self.outcomes.last().expect("an outcome").0.reason
@@ -401,7 +409,10 @@ impl Stage {
             rules: &self.rules,
             buffers: &mut self.buffers,
             scratch: &mut self.scratch,
-            choose: &mut |_, _, exclude| (!down).then_some(u16::from(exclude == Some(0))),
+            choose: &mut |_, key, exclude| {
+                self.keys.push(key);
+                (!down).then_some(u16::from(exclude == Some(0)))
+            },
             random: &mut || 0x0123_4567_89ab_cdef,
             draining: self.draining,
             payload,
