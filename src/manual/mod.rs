@@ -31,6 +31,17 @@ mod tests {
 
     use crate::limits;
 
+    #[test]
+    fn the_readme_shows_the_client_for_node_as_it_is() {
+        let readme = include_str!("../../README.md");
+        let shown = readme.split("```js\n").nth(1).and_then(|rest| rest.split("```").next());
+        let client = include_str!("../../tests/interop/payload/client.mjs");
+        assert!(
+            shown.is_some_and(|shown| shown.contains("openSession") && client.contains(shown)),
+            "README.md shows another client than tests/interop/payload/client.mjs"
+        );
+    }
+
     /// Holds that the chapter on defaults has a row for `setting` with `value`.
     #[track_caller]
     fn check(setting: &str, value: &str) {
