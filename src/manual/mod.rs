@@ -81,6 +81,14 @@ mod tests {
         check("limits.body_bytes", &format!("{}GiB", limits::BODY_BYTES >> 30));
         check("limits.connections", &limits::CONNECTIONS.to_string());
         check("limits.connections_per_address", &limits::CONNECTIONS.to_string());
+        check("limits.payload_chunk", &format!("{}KiB", limits::PAYLOAD_CHUNK_BYTES >> 10));
+        check_time("payload.session_lifetime", limits::PAYLOAD_SESSION_LIFETIME);
+        check_time("payload.window", limits::PAYLOAD_WINDOW);
+        check("payload.replay_entries", &limits::PAYLOAD_REPLAY_ENTRIES.to_string());
+        check("payload.session_entries", &limits::PAYLOAD_SESSION_ENTRIES.to_string());
+        check("payload.policy.timeout", &format!("{}ms", limits::POLICY_TIMEOUT.as_millis()));
+        check_time("payload.policy.cache.time", limits::POLICY_CACHE_TIME);
+        check("payload.policy.cache.entries", &limits::POLICY_CACHE_ENTRIES.to_string());
         let rest = format!("after {} failures in a row", limits::PASSIVE_FAILURES);
         assert!(include_str!("defaults.md").contains(&rest), "defaults.md does not say: {rest}");
     }

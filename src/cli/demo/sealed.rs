@@ -23,7 +23,9 @@ const SHOWN: usize = 96;
 
 /// The call, by way of a wire that keeps every byte.
 pub(super) fn walk(public: SocketAddr, resource: &Resource) -> io::Result<Faults> {
-    (resource.heads(), resource.bodies());
+    // What earlier steps left.
+    resource.heads();
+    resource.bodies();
     let wire = Wire::start(public)?;
     show("the app sends", &format!("POST http://shop.example{PATH}\nAuthorization: {TOKEN}\n\n{CONTENT}"));
     let answer = call(public, wire.address())?;
