@@ -49,3 +49,17 @@ impl Span {
         Self::new(start, start + part.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_covers_what_stands_between_its_ends() {
+        for (start, end) in [(0, 0), (3, 3), (2, 7), (0, 5)] {
+            let span = Span::new(start, end);
+            assert_eq!((span.len(), span.is_empty()), (end - start, start == end));
+            assert_eq!(span.of(b"0123456789").len(), end - start);
+        }
+    }
+}

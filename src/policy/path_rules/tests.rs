@@ -353,3 +353,29 @@ fn readings_hold_what_servers_make_of_a_path() {
     check("/b%00.png", &["/b", "/b%00.png"]);
     check("//", &["/"]);
 }
+
+#[test]
+fn patterns_read_as_they_are_written() {
+    for text in ["/", "/*", "/a/*/b", "/a/b/*"] {
+        let pattern = pattern(text);
+        assert_eq!((pattern.as_str(), pattern.to_string().as_str()), (text, text));
+        assert!(!pattern.matches(b""), "{text}");
+    }
+    for (text, is_wildcard) in [("a.test", false), ("*.a.test", true)] {
+        let pattern = HostPattern::parse(text).unwrap();
+        assert_eq!((pattern.to_string().as_str(), pattern.is_wildcard()), (text, is_wildcard));
+    }
+}
+
+#[test]
+fn the_fixed_start_of_a_pattern_ends_where_paths_may_differ() {
+    for (text, most, expected) in [
+        ("/a/b/*", 4, (2, "/a/b")),
+        ("/a/b/*", 1, (1, "/a")),
+        ("/a/*/b", 4, (1, "/a")),
+        ("/*", 4, (0, "")),
+        ("/a/b", 4, (2, "/a/b")),
+    ] {
+        assert_eq!(pattern(text).literal_start(most), expected, "{text}");
+    }
+}

@@ -221,6 +221,9 @@ fn shadowed_routes_are_found_and_no_others() {
     check(vec![route("/a"), route("/*")], &[]);
     check(vec![for_methods(&["GET"], route("/*")), route("/a")], &[]);
     check(vec![for_methods(&["GET"], route("/*")), for_methods(&["HEAD"], route("/a"))], &[(1, 0)]);
+    for (first, second) in [("GET", "POST"), ("POST", "HEAD"), ("HEAD", "GET")] {
+        check(vec![for_methods(&[first], route("/*")), for_methods(&[second], route("/a"))], &[]);
+    }
     check(vec![on_hosts(&["*.b.test"], route("/*")), on_hosts(&["a.b.test"], route("/"))], &[(1, 0)]);
     check(vec![on_hosts(&["a.test"], route("/*")), route("/a")], &[]);
     check(vec![on_hosts(&["a.test"], route("/*")), on_hosts(&["a.test", "b.test"], route("/a"))], &[]);

@@ -187,3 +187,33 @@ fn a_server_that_checks_call_up_is_admitted_once_its_first_rest_is_over() {
     health.note_success(UPSTREAM, 0);
     assert!(health.admits(&view(Probe::Up), UPSTREAM, 0, at(1)));
 }
+
+#[test]
+fn a_success_forgets_single_failures_and_rests_alike() {
+    for rests in [false, true] {
+        let (mut health, mut now) = (health(), START);
+        if rests {
+            health = resting();
+            now = at(60);
+        }
+        health.note_failure(UPSTREAM, 0, now, 0);
+        health.note_success(UPSTREAM, 0);
+        for _ in 1..limits::PASSIVE_FAILURES {
+            health.note_failure(UPSTREAM, 0, now, 0);
+        }
+        assert!(health.usable(UPSTREAM, 0, now), "as if nothing had been: {rests}");
+    }
+}
+
+#[test]
+fn being_chosen_puts_no_healthy_server_on_trial() {
+    let mut health = health();
+    for _ in 0..3 {
+        health.note_chosen(UPSTREAM, 0, START);
+        assert!(health.usable(UPSTREAM, 0, START));
+    }
+    for _ in 1..limits::PASSIVE_FAILURES {
+        health.note_failure(UPSTREAM, 0, START, 0);
+        assert!(health.usable(UPSTREAM, 0, START));
+    }
+}

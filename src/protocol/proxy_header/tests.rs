@@ -71,6 +71,7 @@ fn lines_that_are_refused() {
     let waiting = format!("PROXY UNKNOWN {}", "x".repeat(limits::PROXY_LINE_BYTES - 16));
     assert!(matches!(parse_proxy_header(waiting.as_bytes()), Ok(Progress::NeedMore { .. })));
     let endless = format!("{waiting}x");
+    assert_eq!(parse_proxy_header(endless.as_bytes()), Err(Fault::LineEnd));
     for (line, fault) in [
         ("GET / HTTP/1.1\r\n", Fault::Signature),
         ("proxy TCP4 1.2.3.4 1.2.3.4 1 2\r\n", Fault::Signature),

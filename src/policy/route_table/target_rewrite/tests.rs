@@ -111,3 +111,24 @@ fn templates_are_checked_at_start() {
     assert_eq!(check_template("/a\r\nx: y"), Err(TemplateFault::InvalidByte));
     assert_eq!(check_template("/ä"), Err(TemplateFault::InvalidByte));
 }
+
+#[test]
+fn a_target_may_be_as_long_as_a_head_and_no_longer() {
+    for (beyond, fits) in [(0, true), (1, false)] {
+        let path = format!("/{}", "a".repeat(limits::HEADER_BYTES_MAX - 4 + beyond));
+        let mut out = Vec::new();
+        let changed = forwarded_target(&rewriting(None, Some("/v2{path}")), path.as_bytes(), None, &mut out);
+        assert_eq!(changed.is_ok(), fits, "{beyond}");
+        assert_eq!(out.len() == limits::HEADER_BYTES_MAX, fits);
+    }
+}
+
+#[test]
+fn slashes_are_cut_only_where_they_would_name_a_host() {
+    for (template, expected) in [("{path}", "/a"), ("https://b.test{path}", "https://b.test//a")] {
+        let answer = FixedAnswer { status: 301, location: Some(template.to_owned()) };
+        let mut out = Vec::new();
+        assert_eq!(fixed_location(&answer, b"//a", None, &mut out), Ok(true));
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}

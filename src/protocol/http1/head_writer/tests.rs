@@ -59,3 +59,30 @@ fn every_status_is_written_as_a_readable_line() {
     }
     assert_eq!(reason_phrase(299), "");
 }
+
+/// The codes that IANA's registry lists with a phrase, but for 418 and others it calls unused or obsolete.
+#[test]
+fn every_registered_status_has_its_phrase_and_no_other() {
+    let registered = [
+        (100..=103, ""),
+        (200..=208, ""),
+        (226..=226, ""),
+        (300..=308, "306"),
+        (400..=417, ""),
+        (421..=431, "427 430"),
+        (451..=451, ""),
+        (500..=508, ""),
+        (511..=511, ""),
+    ];
+    let mut phrases = Vec::new();
+    for status in 0..1000 {
+        let without = |skipped: &str| skipped.split(' ').any(|code| code == status.to_string());
+        let is_registered = registered.iter().any(|(codes, but)| codes.contains(&status) && !without(but));
+        assert_eq!(reason_phrase(status).is_empty(), !is_registered, "{status}");
+        phrases.extend(is_registered.then(|| reason_phrase(status)));
+    }
+    let count = phrases.len();
+    phrases.sort_unstable();
+    phrases.dedup();
+    assert_eq!(phrases.len(), count, "no two codes have one");
+}
