@@ -1,11 +1,13 @@
 //! Ringwall: a security proxy for deployments where latency and secrecy both matter.
 //!
 //! One process, one control thread, one worker thread per configured CPU. A worker owns its io_uring, its
-//! listeners, its upstream connections, its buffers and its counters; workers share nothing that they write.
+//! listeners, its upstream connections, its buffers and its counters; workers share nothing that they write, but for the
+//! memory of sealed messages that were seen.
 //!
 //! # Where to start
 //! Read [`manual`], then [`policy::exchange`]: the step machine that turns one request and its response into
-//! reads and writes, without doing any of them.
+//! reads and writes, without doing any of them. Payload encryption begins at [`protocol::payload`]; its other end is
+//! [`client`].
 //!
 //! # Layers, top to ground
 //! ```text

@@ -22,6 +22,7 @@ use crate::protocol::payload::key_document::{DocumentVerifier, SigningAlgorithm}
 use crate::protocol::payload::ticket::AppIdentity;
 pub(super) use arguments::CallArguments;
 use arguments::Payload;
+pub(super) use body::Text;
 use session_file::SessionFile;
 use watch::Watch;
 

@@ -31,6 +31,17 @@ mod tests {
 
     use crate::limits;
 
+    #[test]
+    fn the_readme_shows_the_client_for_node_as_it_is() {
+        let readme = include_str!("../../README.md");
+        let shown = readme.split("```js\n").nth(1).and_then(|rest| rest.split("```").next());
+        let client = include_str!("../../tests/interop/payload/client.mjs");
+        assert!(
+            shown.is_some_and(|shown| shown.contains("openSession") && client.contains(shown)),
+            "README.md shows another client than tests/interop/payload/client.mjs"
+        );
+    }
+
     /// Holds that the chapter on defaults has a row for `setting` with `value`.
     #[track_caller]
     fn check(setting: &str, value: &str) {
@@ -70,6 +81,14 @@ mod tests {
         check("limits.body_bytes", &format!("{}GiB", limits::BODY_BYTES >> 30));
         check("limits.connections", &limits::CONNECTIONS.to_string());
         check("limits.connections_per_address", &limits::CONNECTIONS.to_string());
+        check("limits.payload_chunk", &format!("{}KiB", limits::PAYLOAD_CHUNK_BYTES >> 10));
+        check_time("payload.session_lifetime", limits::PAYLOAD_SESSION_LIFETIME);
+        check_time("payload.window", limits::PAYLOAD_WINDOW);
+        check("payload.replay_entries", &limits::PAYLOAD_REPLAY_ENTRIES.to_string());
+        check("payload.session_entries", &limits::PAYLOAD_SESSION_ENTRIES.to_string());
+        check("payload.policy.timeout", &format!("{}ms", limits::POLICY_TIMEOUT.as_millis()));
+        check_time("payload.policy.cache.time", limits::POLICY_CACHE_TIME);
+        check("payload.policy.cache.entries", &limits::POLICY_CACHE_ENTRIES.to_string());
         let rest = format!("after {} failures in a row", limits::PASSIVE_FAILURES);
         assert!(include_str!("defaults.md").contains(&rest), "defaults.md does not say: {rest}");
     }

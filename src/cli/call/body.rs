@@ -22,13 +22,13 @@ pub(super) fn content(arguments: &CallArguments) -> Result<Box<dyn Content>, Str
 }
 
 /// Bytes at hand.
-pub(super) struct Text {
+pub(in crate::cli) struct Text {
     bytes: Vec<u8>,
     at: usize,
 }
 
 impl Text {
-    pub(super) fn new(bytes: Vec<u8>) -> Self {
+    pub(in crate::cli) fn new(bytes: Vec<u8>) -> Self {
         Self { bytes, at: 0 }
     }
 }

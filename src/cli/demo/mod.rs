@@ -5,7 +5,9 @@
 
 mod client;
 mod resource;
+mod sealed;
 mod walk;
+mod wire;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -71,6 +73,9 @@ address = "{admin}"
 [log]
 access = "off"
 
+[payload]
+replay_entries = 10000
+
 [upstream.shop]
 servers = ["http://{resource}"]
 
@@ -80,6 +85,13 @@ upstream = "shop"
 access = "open"
 strip_prefix = "/shop"
 response_headers = {{ "strict-transport-security" = "max-age=31536000" }}
+
+[[route]]
+path = "/vault/*"
+upstream = "shop"
+access = "open"
+payload = "require"
+strip_prefix = "/vault"
 
 [[route]]
 path = "/old/*"

@@ -12,6 +12,7 @@ pub(super) struct Resource {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
     heads: Receiver<String>,
+    bodies: Receiver<Vec<u8>>,
 }
 
 /// Nobody in a demo waits longer.
@@ -25,18 +26,19 @@ impl Resource {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let connections = Arc::new(AtomicUsize::new(0));
-        let (sender, heads) = channel();
+        let (head_sender, heads) = channel();
+        let (body_sender, bodies) = channel();
         let counter = Arc::clone(&connections);
         std::thread::Builder::new().name("demo-resource".into()).spawn(move || {
             for stream in listener.incoming().flatten() {
                 counter.fetch_add(1, Ordering::Relaxed);
-                let sender = sender.clone();
+                let seen = Seen { heads: head_sender.clone(), bodies: body_sender.clone() };
                 let name = "demo-connection".to_owned();
                 // Without a thread the connection is closed, and the walk will say so.
-                let _refused = std::thread::Builder::new().name(name).spawn(move || serve(stream, &sender));
+                let _refused = std::thread::Builder::new().name(name).spawn(move || serve(stream, &seen));
             }
         })?;
-        Ok(Self { address, connections, heads })
+        Ok(Self { address, connections, heads, bodies })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -52,14 +54,25 @@ impl Resource {
     pub(super) fn heads(&self) -> Vec<String> {
         self.heads.try_iter().collect()
     }
+
+    /// Small bodies received since the last call, empty ones too.
+    pub(super) fn bodies(&self) -> Vec<Vec<u8>> {
+        self.bodies.try_iter().collect()
+    }
+}
+
+/// Where connections say what they receive.
+struct Seen {
+    heads: Sender<String>,
+    bodies: Sender<Vec<u8>>,
 }
 
 /// Serves one connection until either side ends it.
-fn serve(stream: TcpStream, seen: &Sender<String>) {
+fn serve(stream: TcpStream, seen: &Seen) {
     let _ended = converse(stream, seen);
 }
 
-fn converse(stream: TcpStream, seen: &Sender<String>) -> io::Result<()> {
+fn converse(stream: TcpStream, seen: &Seen) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
@@ -69,14 +82,20 @@ fn converse(stream: TcpStream, seen: &Sender<String>) -> io::Result<()> {
             return Ok(());
         }
         // Nobody looks any more only when the demo has ended.
-        let _unseen = seen.send(head.clone());
+        let _unseen = seen.heads.send(head.clone());
         let body = read_body(&mut reader, &head)?;
+        if body.len() as u64 <= LINE_BYTES {
+            let _unseen = seen.bodies.send(body.clone());
+        }
         let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
         match path.as_str() {
             "/echo" => answer(&mut writer, "200 OK", "", &body)?,
             "/once" => {
                 // Says nothing of closing and closes: the way connections go stale in a pool.
                 return answer(&mut writer, "200 OK", "", b"the last word on this connection\n");
+            }
+            "/transfer?from=savings" => {
+                answer(&mut writer, "200 OK", "X-Receipt: receipt-4711\r\n", b"transferred\n")?
             }
             "/tunnel" => {
                 writer.write_all(

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use super::super::say;
 use super::client::{Client, Response};
 use super::resource::{Resource, field};
+use super::sealed;
 
 /// The walk so far.
 pub(super) struct Walk<'w> {
@@ -17,7 +18,7 @@ pub(super) struct Walk<'w> {
 }
 
 /// A step's faults; none: it holds.
-type Faults = Vec<String>;
+pub(super) type Faults = Vec<String>;
 
 impl<'w> Walk<'w> {
     pub(super) fn new(public: SocketAddr, admin: SocketAddr, resource: &'w Resource) -> Self {
@@ -33,6 +34,7 @@ impl<'w> Walk<'w> {
         self.step("A megabyte up in chunks and back with a length", Self::streamed);
         self.step("An upgraded connection: bytes both ways", Self::upgraded);
         self.step("Answers the proxy makes itself", Self::own_answers);
+        self.step("A sealed call, and what somebody on the way gets of it", Self::sealed);
         self.step("What the admin's metrics say of all this", Self::metrics);
     }
 
@@ -176,6 +178,10 @@ impl<'w> Walk<'w> {
         ]))
     }
 
+    fn sealed(&self) -> io::Result<Faults> {
+        sealed::walk(self.public, self.resource)
+    }
+
     fn metrics(&self) -> io::Result<Faults> {
         let address = self.admin;
         let mut client = Client::connect(address)?;
@@ -187,12 +193,12 @@ impl<'w> Walk<'w> {
     }
 }
 
-fn show(what: &str, text: &str) {
+pub(super) fn show(what: &str, text: &str) {
     say(&format!("    {what}:"));
     text.lines().for_each(|line| say(&format!("        {line}")));
 }
 
 /// The names of what does not hold.
-fn check(claims: &[(&str, bool)]) -> Faults {
+pub(super) fn check(claims: &[(&str, bool)]) -> Faults {
     claims.iter().filter(|(_, holds)| !holds).map(|(claim, _)| (*claim).to_owned()).collect()
 }
