@@ -2,6 +2,8 @@
 //! proxy, and what a client of this folder's own, which seals whatever it is told to, gets back.
 
 mod calls;
+mod replays;
+mod sealed_client;
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -10,9 +12,9 @@ use crate::harness::{Proxy, Setup, eventually};
 
 const KEYS_PATH: &str = "/.well-known/ohttp-gateway";
 
-/// The window of tests with single messages, which are answered 503 until it is over: short, and still long enough for
-/// a loaded machine.
-const SHORT_WINDOW: &str = "[payload]\nwindow = \"2s\"";
+/// For tests with single messages, which are answered 503 until the window is over: a short one that still is long
+/// enough for a loaded machine, and no limit for those who ask again and again.
+const SHORT_WINDOW: &str = "[payload]\nwindow = \"2s\"\nrelays = [\"127.0.0.0/8\"]";
 
 /// Runs `ringwall call` with the proxy's keys pinned, and gives what it wrote when it was successful.
 fn ringwall_call(proxy: &Proxy, path: &str, arguments: &[&str]) -> Result<Vec<u8>, String> {

@@ -115,7 +115,6 @@ impl Exchange {
         let Some(mut sealed) = self.sealed.take() else { return };
         let step = sealed.open(&mut self.request, self.rules.limits.payload_chunk, world);
         self.note_taken(&mut sealed);
-        let has_come = sealed.body.has_come();
         let end = sealed.body.end();
         self.sealed = Some(sealed);
         match step {
@@ -130,14 +129,18 @@ impl Exchange {
                 }
                 self.progressed(world.now);
             }
-            Err(refusal) => {
-                if has_come {
-                    self.request.consume(end);
-                    self.up.end_body();
-                }
-                self.refuse(refusal, world);
-            }
+            Err(refusal) => self.refuse_message(refusal, world),
         }
+    }
+
+    /// Refuses what came. If all of it did, the connection can go on behind it.
+    fn refuse_message(&mut self, refusal: Refusal, world: &mut World<'_>) {
+        let body = self.sealed.as_ref().map(|sealed| &sealed.body);
+        if let Some(end) = body.filter(|body| body.has_come()).map(SealedBody::end) {
+            self.request.consume(end);
+            self.up.end_body();
+        }
+        self.refuse(refusal, world);
     }
 
     fn make_request_readable(&mut self, world: &mut World<'_>) -> bool {
@@ -156,7 +159,9 @@ impl Exchange {
                 self.up.body = body;
                 self.inner_head_came(world);
             }
-            Err(refusal) => self.refuse(refusal, world),
+            // The buffer is in pieces.
+            Err(Refusal::Exhausted) => self.refuse(Refusal::Exhausted, world),
+            Err(refusal) => self.refuse_message(refusal, world),
         }
     }
 
