@@ -1,7 +1,10 @@
 //! Payload encryption from clients to servers: what the built `ringwall call` and the client for Node get through the
 //! proxy, and what a client of this folder's own, which seals whatever it is told to, gets back.
 
+mod answers;
 mod calls;
+mod events;
+mod junk;
 mod replays;
 mod sealed_client;
 

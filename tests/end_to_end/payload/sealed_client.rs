@@ -17,7 +17,6 @@ use ringwall::protocol::progress::Progress;
 use serde_json::Value;
 
 use super::KEYS_PATH;
-use crate::harness::message::Fault;
 use crate::harness::{Message, Proxy, RawClient};
 
 pub(super) const GATEWAY: &str = "/.well-known/ohttp-gateway";
@@ -225,13 +224,6 @@ impl Sealed {
     #[track_caller]
     pub(super) fn send_on(&self, client: &mut RawClient) -> Answer {
         self.answer(&post(client, self.path, self.media_type, &self.bytes))
-    }
-
-    /// The same, where the connection may be cut instead.
-    pub(super) fn try_send(&self, proxy: &Proxy) -> Result<Answer, Fault> {
-        let mut client = proxy.client();
-        client.send_if_open(self.wire());
-        client.try_response().map(|response| self.answer(&response))
     }
 
     /// Opens a response.
