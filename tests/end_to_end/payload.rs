@@ -12,6 +12,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::harness::{Proxy, Setup, eventually};
+use sealed_client::{GET, Inner, Key, now};
 
 const KEYS_PATH: &str = "/.well-known/ohttp-gateway";
 
@@ -42,8 +43,12 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("a path that is text")
 }
 
-/// Waits until the proxy takes single messages.
+/// Waits until the proxy takes single messages, by asking for `path` in some.
 #[track_caller]
 fn wait_for_single_messages(proxy: &Proxy, path: &str) {
-    eventually("single messages to be taken", || ringwall_call(proxy, path, &["--payload", "message"]).ok());
+    let key = Key::of(proxy);
+    let inner = Inner { path, ..GET };
+    eventually("single messages to be taken", || {
+        (key.chunked(&inner.dated(now())).send(proxy).status == 200).then_some(())
+    });
 }

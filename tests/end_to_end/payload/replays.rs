@@ -1,6 +1,6 @@
 //! What was served once is not served again: on other connections, by other workers, after a reload, after a restart.
 
-use super::sealed_client::{GET, Key, Sealed, now};
+use super::sealed_client::Sealed;
 use super::*;
 use crate::harness::proxy::allowed_cpus;
 use crate::harness::{Directory, RawClient, ScriptedServer};
