@@ -15,6 +15,7 @@ mod encryption;
 mod forwarding;
 mod lifecycle;
 mod nginx_origin;
+mod payload;
 mod refusals;
 mod unix_sockets;
 mod upstream_faults;

@@ -16,14 +16,14 @@ use crate::harness::random::Random;
 use crate::harness::{Directory, PATIENCE, Proxy, RawClient, Setup, eventually, unused_address};
 
 /// A running nginx with some files.
-struct Nginx {
+pub(crate) struct Nginx {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     directory: Directory,
 }
 
 impl Nginx {
-    fn start(files: &[(&str, usize)]) -> Option<Self> {
+    pub(crate) fn start(files: &[(&str, usize)]) -> Option<Self> {
         let program = peer("nginx", "nginx-light")?;
         let directory = Directory::new();
         let mut random = Random(11);
@@ -39,7 +39,8 @@ impl Nginx {
         Some(Self { child, address, directory })
     }
 
-    fn file(&self, name: &str) -> Vec<u8> {
+    /// A file that it serves, or that was put there.
+    pub(crate) fn file(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.directory.path().join("files").join(name)).expect("a file of nginx")
     }
 }
@@ -61,6 +62,9 @@ fn config(address: SocketAddr) -> String {
            scgi_temp_path scgi;\n\
            server {{\n\
              listen {address} backlog=1024; root files;\n\
+             client_max_body_size 0;\n\
+             location /put/ {{ dav_methods PUT; create_full_put_path on; }}\n\
+             location /post/ {{ proxy_pass http://{address}/put/; proxy_method PUT; }}\n\
              location /packed/ {{ alias files/; gzip on; gzip_types *; gzip_min_length 1; gzip_proxied any; }}\n\
            }}\n\
          }}\n"

@@ -1,10 +1,10 @@
 //! Answers the proxy makes itself: refusals, fixed answers of a route, OPTIONS addressed to the proxy.
 
-use super::payload_endpoints::{KeyAnswer, SealedForm};
+use super::payload_endpoints::{KeyAnswer, SealedArrival, SealedForm};
 use super::{Exchange, Outcome, World};
 use crate::policy::refusal::{AnswerFrame, Refusal, write_fixed, write_refusal};
 use crate::policy::route_table::{FixedAnswer, fixed_location};
-use crate::protocol::http1::{BodyFraming, Method, Rejection, Version};
+use crate::protocol::http1::{Method, Rejection, Version};
 
 /// Why a request is not forwarded, and what is answered instead.
 pub(super) enum Declined {
@@ -17,7 +17,7 @@ pub(super) enum Declined {
     /// OPTIONS with `Max-Forwards: 0`: the proxy is the final recipient.
     OptionsHere,
     /// It is no request to forward: its body is sealed, and what it is comes out of that.
-    Sealed(SealedForm, BodyFraming),
+    Sealed(SealedForm, SealedArrival),
     /// It asks for the keys to seal to.
     Keys(KeyAnswer),
 }
@@ -72,7 +72,7 @@ impl Exchange {
             }
             Declined::Fixed { status, location } => self.answer(status, location.as_deref(), None, world),
             Declined::OptionsHere => self.answer(204, None, Some(METHODS), world),
-            Declined::Sealed(form, framing) => self.begin_opening(form, framing, world),
+            Declined::Sealed(form, arrival) => self.begin_opening(form, arrival, world),
             Declined::Keys(which) => self.tell_keys(which, world),
         }
     }

@@ -37,11 +37,16 @@ pub(super) fn write_inner_head(
         }
     }
     match content {
-        Content::Length(0) if !says_length => {}
+        Content::Length(0) if !says_length && !means_content(head.method.of(bytes)) => {}
         Content::Length(length) => writer.field_number(b"content-length", length),
         Content::Chunked => writer.field(b"transfer-encoding", b"chunked"),
     }
     writer.end();
+}
+
+/// Servers may ask for a length with these even if it is 0 (RFC 9110 section 8.6).
+fn means_content(method: &[u8]) -> bool {
+    matches!(method, b"POST" | b"PUT" | b"PATCH")
 }
 
 #[cfg(test)]
@@ -54,8 +59,8 @@ mod tests {
 
     #[track_caller]
     fn check(fields: &[(&str, &str)], content: Content, expected: &str) {
-        let control =
-            RequestControl { method: b"PUT", scheme: b"https", authority: b"a.test:8443", path: b"/x?y" };
+        let method = expected.split(' ').next().unwrap().as_bytes();
+        let control = RequestControl { method, scheme: b"https", authority: b"a.test:8443", path: b"/x?y" };
         let mut message = Vec::new();
         let named = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         push_request_head(Framing::Indeterminate, &control, named, &mut message);
@@ -73,10 +78,12 @@ mod tests {
         check(
             &[("accept", "*/*"), ("host", "a.test:8443"), ("cookie", "a=1"), ("cookie", "b=2")],
             Content::Length(0),
-            "PUT /x?y HTTP/1.1\r\nhost: a.test:8443\r\naccept: */*\r\ncookie: a=1\r\ncookie: b=2\r\n\r\n",
+            "GET /x?y HTTP/1.1\r\nhost: a.test:8443\r\naccept: */*\r\ncookie: a=1\r\ncookie: b=2\r\n\r\n",
         );
         let with_length = "PUT /x?y HTTP/1.1\r\nhost: a.test:8443\r\ncontent-length: 0\r\n\r\n";
         check(&[("content-length", "0")], Content::Length(0), with_length);
+        check(&[("content-length", "0")], Content::Length(0), &with_length.replace("PUT", "GET"));
+        check(&[], Content::Length(0), with_length);
         check(&[("content-length", "5")], Content::Length(5), &with_length.replace('0', "5"));
         check(&[], Content::Length(5), &with_length.replace('0', "5"));
         let chunked = "PUT /x?y HTTP/1.1\r\nhost: a.test:8443\r\ntransfer-encoding: chunked\r\n\r\n";

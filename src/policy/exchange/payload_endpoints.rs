@@ -6,7 +6,7 @@ use super::answering::Declined;
 use super::{Exchange, World};
 use crate::limits;
 use crate::policy::refusal::{Refusal, write_document};
-use crate::protocol::http1::{BodyFraming, FieldKind, FieldTable, Method, RequestHead};
+use crate::protocol::http1::{BodyFraming, FieldKind, FieldTable, Method, RequestHead, Version};
 use crate::protocol::payload::aead::NONCE_LEN;
 use crate::protocol::payload::encapsulation::{EncapsulationFault, RESPONSE_NONCE_LEN_MAX};
 use crate::protocol::payload::session::open_request;
@@ -36,6 +36,15 @@ pub(super) enum SealedForm {
     Whole,
     /// A single message in chunks.
     Chunked,
+}
+
+/// How that body comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SealedArrival {
+    /// How it is delimited.
+    pub(super) framing: BodyFraming,
+    /// The client sends it once it is told to (RFC 9110 section 10.1.1).
+    pub(super) awaits_continue: bool,
 }
 
 /// What is told of the keys.
@@ -80,20 +89,25 @@ impl Endpoint {
             let said = media_type.and_then(|said| said.split(|byte| *byte == b';').next());
             said.is_some_and(|said| said.trim_ascii().eq_ignore_ascii_case(expected))
         };
+        let awaits_continue = head.version == Version::Http11
+            && fields
+                .first(FieldKind::Expect)
+                .is_some_and(|field| field.value.of(bytes).eq_ignore_ascii_case(b"100-continue"));
+        let arrival = SealedArrival { framing, awaits_continue };
         match (self, head.method) {
             (Self::Gateway, Method::Get | Method::Head) => Declined::Keys(KeyAnswer::List),
             (Self::KeyDocument, Method::Get | Method::Head) => Declined::Keys(KeyAnswer::Document),
             (Self::Session, Method::Post) if says(b"application/payload-session-request") => {
-                Declined::Sealed(SealedForm::Session, framing)
+                Declined::Sealed(SealedForm::Session, arrival)
             }
             (Self::Message, Method::Post) if says(b"message/payload-request") => {
-                Declined::Sealed(SealedForm::Message, framing)
+                Declined::Sealed(SealedForm::Message, arrival)
             }
             (Self::Gateway, Method::Post) if says(b"message/ohttp-req") => {
-                Declined::Sealed(SealedForm::Whole, framing)
+                Declined::Sealed(SealedForm::Whole, arrival)
             }
             (Self::Gateway, Method::Post) if says(b"message/ohttp-chunked-req") => {
-                Declined::Sealed(SealedForm::Chunked, framing)
+                Declined::Sealed(SealedForm::Chunked, arrival)
             }
             (Self::Gateway | Self::Session | Self::Message, Method::Post) => Refusal::PayloadMediaType.into(),
             _ => Declined::NotAllowed { allow: self.allow().to_owned() },

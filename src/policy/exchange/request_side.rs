@@ -136,6 +136,11 @@ impl RequestSide {
         self.phase == Phase::Sending && self.starved
     }
 
+    /// A sealed message is read, and what it asks for is not known yet.
+    pub(super) fn is_opening(&self) -> bool {
+        self.phase == Phase::Opening
+    }
+
     /// More of a sealed message has to come.
     pub(super) fn awaits_sealed(&self) -> bool {
         self.phase == Phase::Opening || self.phase == Phase::Sending && matches!(self.body, Body::Sealed)
@@ -206,7 +211,11 @@ impl Exchange {
             return false;
         }
         let wants = match self.up.phase {
-            Phase::Head | Phase::Opening => self.up.starved,
+            Phase::Head => self.up.starved,
+            // After the word that the client waits for: then no answer finds that half written.
+            Phase::Opening => {
+                self.up.starved && !self.lanes.writing_downstream && self.response.out_len() == 0
+            }
             Phase::Sending => !self.up.body_done && self.request.out_len() == 0 && self.up.starved,
             Phase::Sent => (self.up.watching || self.down.has_begun()) && self.request.unread_len() == 0,
             Phase::Tunnel => self.request.out_len() == 0,

@@ -245,6 +245,7 @@ impl Exchange {
             return;
         }
         match self.down.phase {
+            Phase::Head if self.up.is_opening() => self.asked_for_body(world),
             // An interim head is written; the next may be there already.
             Phase::Head => self.response_head_came(world),
             Phase::Body => self.advance_response(world),

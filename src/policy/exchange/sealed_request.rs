@@ -5,7 +5,7 @@
 //! on chunk by chunk, and what would complete the request for the server is held back until the final chunk is open.
 
 use super::inner_request::{Content, write_inner_head};
-use super::payload_endpoints::SealedForm;
+use super::payload_endpoints::{SealedArrival, SealedForm};
 use super::request_side::{Body, Phase};
 use super::sealed_body::{Chunk, SealedBody};
 use super::sealed_claim::{Claim, Encapsulated};
@@ -14,7 +14,7 @@ use super::{Exchange, Scratch, World};
 use crate::limits;
 use crate::policy::forwarding::is_trusted;
 use crate::policy::refusal::Refusal;
-use crate::protocol::http1::{BodyFraming, HeadLimits, parse_request_head};
+use crate::protocol::http1::{HeadLimits, parse_request_head};
 use crate::protocol::moment::Monotonic;
 use crate::protocol::payload::aead::TAG_LEN;
 use crate::protocol::payload::binary_http::{
@@ -72,8 +72,8 @@ impl Exchange {
     }
 
     /// The head of a sealed message is consumed: its body follows.
-    pub(super) fn begin_opening(&mut self, form: SealedForm, framing: BodyFraming, world: &mut World<'_>) {
-        let body = SealedBody::new(framing);
+    pub(super) fn begin_opening(&mut self, form: SealedForm, arrival: SealedArrival, world: &mut World<'_>) {
+        let body = SealedBody::new(arrival.framing);
         let is_empty = body.has_come();
         self.sealed = Some(Box::new(Sealed {
             form,
@@ -96,7 +96,23 @@ impl Exchange {
         }
         if self.request.unread_len() > 0 || is_empty {
             self.advance_opening(world);
+        } else if arrival.awaits_continue {
+            self.ask_for_body(world);
         }
+    }
+
+    /// Tells the client to send. No server could: which it will be stands in the body.
+    fn ask_for_body(&mut self, world: &mut World<'_>) {
+        let fresh = world.buffers.take_small();
+        world.buffers.give(std::mem::replace(&mut self.response, fresh));
+        if !self.response.place_before(b"HTTP/1.1 100 Continue\r\n\r\n") {
+            self.abort(Refusal::Exhausted, world.now);
+        }
+    }
+
+    /// The client was told to send: the answer takes memory when it comes.
+    pub(super) fn asked_for_body(&mut self, world: &mut World<'_>) {
+        world.buffers.give(std::mem::take(&mut self.response));
     }
 
     /// What costs a key agreement is counted by address, but not that of a relay, which stands for many.
@@ -115,7 +131,6 @@ impl Exchange {
         let Some(mut sealed) = self.sealed.take() else { return };
         let step = sealed.open(&mut self.request, self.rules.limits.payload_chunk, world);
         self.note_taken(&mut sealed);
-        let has_come = sealed.body.has_come();
         let end = sealed.body.end();
         self.sealed = Some(sealed);
         match step {
@@ -130,14 +145,18 @@ impl Exchange {
                 }
                 self.progressed(world.now);
             }
-            Err(refusal) => {
-                if has_come {
-                    self.request.consume(end);
-                    self.up.end_body();
-                }
-                self.refuse(refusal, world);
-            }
+            Err(refusal) => self.refuse_message(refusal, world),
         }
+    }
+
+    /// Refuses what came. If all of it did, the connection can go on behind it.
+    fn refuse_message(&mut self, refusal: Refusal, world: &mut World<'_>) {
+        let body = self.sealed.as_ref().map(|sealed| &sealed.body);
+        if let Some(end) = body.filter(|body| body.has_come()).map(SealedBody::end) {
+            self.request.consume(end);
+            self.up.end_body();
+        }
+        self.refuse(refusal, world);
     }
 
     fn make_request_readable(&mut self, world: &mut World<'_>) -> bool {
@@ -156,7 +175,9 @@ impl Exchange {
                 self.up.body = body;
                 self.inner_head_came(world);
             }
-            Err(refusal) => self.refuse(refusal, world),
+            // The buffer is in pieces.
+            Err(Refusal::Exhausted) => self.refuse(Refusal::Exhausted, world),
+            Err(refusal) => self.refuse_message(refusal, world),
         }
     }
 
