@@ -173,6 +173,8 @@ pub const OPENINGS_PER_WORKER_INTERVAL: Duration = Duration::from_micros(300);
 pub const OPENINGS_PER_WORKER_BURST: u32 = 256;
 /// Random bytes a worker asks the system for at once: a message takes 16, and each asking is a system call.
 pub const ENTROPY_BYTES: usize = 1024;
+/// States of sealed messages that a worker keeps for the next ones (some 150 KiB).
+pub const SEALED_KEPT: usize = 64;
 /// Time for a message to come whole, however busily its bytes trickle: 100 MiB over a link of 1 Mbit/s.
 pub const PAYLOAD_MESSAGE_TIME: Duration = Duration::from_secs(15 * 60);
 /// Seconds that the clocks of two workers may differ by, and a message be remembered beyond its window.

@@ -55,6 +55,7 @@ use super::forwarding::ClientText;
 use super::payload_keys::PayloadKeys;
 use super::refusal::Refusal;
 use super::ruleset::{Rules, UpstreamId};
+use crate::limits;
 use crate::protocol::http1::FieldTable;
 use crate::protocol::moment::{Monotonic, UnixMicros};
 use crate::protocol::payload::binary_http::FieldList;
@@ -141,6 +142,9 @@ pub struct Scratch {
     trailers: FieldList,
     /// What is sealed in front of content.
     inner: Vec<u8>,
+    /// Of messages that are over, so that the next ones allocate nothing.
+    #[expect(clippy::vec_box, reason = "an exchange holds one as a box, most of them none")]
+    spare_sealed: Vec<Box<Sealed>>,
 }
 
 /// A downstream connection and the exchange on it.
@@ -397,7 +401,12 @@ impl Exchange {
         }
         self.up = RequestSide::default();
         self.down = ResponseSide::default();
-        self.sealed = None;
+        if let Some(mut sealed) = self.sealed.take()
+            && world.scratch.spare_sealed.len() < limits::SEALED_KEPT
+        {
+            sealed.forget();
+            world.scratch.spare_sealed.push(sealed);
+        }
         self.deadline = world.now.after(self.rules.timeouts.idle);
         if self.request.unread_len() > 0 && self.request.is_present() {
             self.head_bytes_came(world);

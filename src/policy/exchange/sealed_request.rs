@@ -75,7 +75,7 @@ impl Exchange {
     pub(super) fn begin_opening(&mut self, form: SealedForm, arrival: SealedArrival, world: &mut World<'_>) {
         let body = SealedBody::new(arrival.framing);
         let is_empty = body.has_come();
-        self.sealed = Some(Box::new(Sealed {
+        let new = Sealed {
             form,
             body,
             opening: None,
@@ -85,7 +85,14 @@ impl Exchange {
             holds_byte: false,
             single: None,
             due: world.now.after(limits::PAYLOAD_MESSAGE_TIME),
-        }));
+        };
+        self.sealed = Some(match world.scratch.spare_sealed.pop() {
+            Some(mut spare) => {
+                *spare = new;
+                spare
+            }
+            None => Box::new(new),
+        });
         self.up.phase = Phase::Opening;
         self.up.body = Body::Sealed;
         self.up.starved = true;
@@ -218,6 +225,12 @@ impl Exchange {
 }
 
 impl Sealed {
+    /// Erases the keys of a message that is over, so that its memory can be kept for another.
+    pub(super) fn forget(&mut self) {
+        self.opening = None;
+        self.response = None;
+    }
+
     /// Goes on until more has to come, or the request can be judged.
     fn open(
         &mut self,
