@@ -79,3 +79,59 @@ fn a_header_that_servers_are_chosen_by_decides() {
     assert_eq!(one, again);
     assert_ne!(one, two);
 }
+
+#[test]
+fn so_many_interim_responses_are_passed_and_not_one_more() {
+    for (beyond, expected) in [(0, "HTTP/1.1 200 OK"), (1, "HTTP/1.1 103 Early Hints")] {
+        let mut stage = Stage::new();
+        stage.client(GET);
+        for _ in 0..limits::INTERIM_RESPONSES + beyond {
+            stage.server("HTTP/1.1 103 Early Hints\r\n\r\n");
+        }
+        stage.server(OK);
+        let got = stage.at_client();
+        let last = got.rsplit("HTTP/1.1 ").next().unwrap_or_default();
+        let refused = got.contains("interim-flood")
+            || stage.outcomes.iter().any(|(it, _)| it.reason == "interim-flood");
+        assert_eq!((refused, last.starts_with("200")), (beyond > 0, beyond == 0), "{expected}: {got}");
+    }
+}
+
+#[test]
+fn after_an_interim_response_nothing_is_sent_again() {
+    let mut stage = Stage::new().dialing(&[Dial::Reused]);
+    stage.client(GET).server("HTTP/1.1 103 Early Hints\r\n\r\n").server_ends();
+    assert_eq!(stage.orders.len(), 1);
+    let got = stage.at_client();
+    assert!(got.contains("HTTP/1.1 502 ") || stage.ending.is_some(), "{got}");
+}
+
+#[test]
+fn a_client_that_ends_its_direction_is_still_answered_and_an_idle_one_is_parted_with() {
+    let mut stage = Stage::new();
+    stage.client_ends();
+    assert_eq!(stage.ending, Some(Ending::Close));
+    let mut stage = Stage::new();
+    stage.hold(Side::Upstream, 5);
+    stage.client(GET).client_ends();
+    stage.hold(Side::Upstream, usize::MAX).server(OK);
+    assert!(stage.at_client().starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+#[test]
+fn a_response_that_is_all_there_and_not_taken_is_cut_as_its_framing_shows() {
+    for (version, ending) in [("1.1", Ending::Cut), ("1.0", Ending::Reset)] {
+        let mut stage = Stage::new();
+        stage.client(format!("GET / HTTP/{version}\r\nHost: a.test\r\n\r\n")).hold(Side::Downstream, 3);
+        stage.server("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+        stage.pass(Duration::from_secs(3600));
+        assert_eq!(stage.ending, Some(ending), "{version}");
+    }
+}
+
+#[test]
+fn the_bytes_of_a_body_are_counted() {
+    let mut stage = Stage::new();
+    stage.client("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 7\r\n\r\nabc").client("defg").server(OK);
+    assert_eq!(stage.outcomes[0].0.request_bytes, 7);
+}
