@@ -182,6 +182,8 @@ pub const PAYLOAD_CLOCK_SLACK: u64 = 2;
 
 /// Seconds after which an entry that has expired is emptied rather than left for the next to replace.
 pub const REPLAY_STALE: u64 = 15 * 60;
+/// How often what has long expired is emptied: before it could look like what is still to expire, hours later.
+pub const REPLAY_SWEEP: Duration = Duration::from_secs(10 * 60);
 /// Lines of the replay memory in which a message may stand.
 pub const REPLAY_REACH: usize = 16;
 /// Times that a message tries for a slot which others were quicker to take. Each failure is another's success.

@@ -53,6 +53,8 @@ pub struct Process {
     tls: IdentityFiles,
     /// Absent: there is no payload encryption.
     payload: Option<PayloadKeyring>,
+    /// When the memory of messages is to be swept.
+    sweep_due: Monotonic,
     resolver: Resolver,
     prober: HealthProber,
     log: Option<LogWriter>,
@@ -130,6 +132,7 @@ impl Process {
             force: None,
             pending: None,
             generations: 0,
+            sweep_due: started.after(limits::REPLAY_SWEEP),
             payload: PayloadKeyring::start(&settings, moment(started)).map_err(RunFault::Configuration)?,
             tls: IdentityFiles::new().map_err(|fault| RunFault::Configuration(vec![fault.to_string()]))?,
             resolver: Resolver::new(resolver::look_up, move |result| {
@@ -211,7 +214,8 @@ impl Process {
         let restart = self.force.as_ref().and_then(|force| force.supervisor.next_start());
         let view = self.force.as_ref().and_then(|force| force.view_due);
         let keys = self.payload.as_ref().and_then(PayloadKeyring::next_turn);
-        [stage, pending, restart, view, keys, self.tls.next_look()].into_iter().flatten().min()
+        let sweep = self.payload.as_ref().map(|_| self.sweep_due);
+        [stage, pending, restart, view, keys, sweep, self.tls.next_look()].into_iter().flatten().min()
     }
 
     fn on_time(&mut self, now: Monotonic) -> Result<(), RunFault> {
@@ -226,6 +230,7 @@ impl Process {
         }
         self.look_at_identities(now);
         self.turn_payload_keys(now);
+        self.sweep_replays(now);
         match self.stage {
             Stage::Starting { until } if until <= now => Err(RunFault::NotReady),
             Stage::Draining { until } if until <= now => {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::settings::{LogSettings, Settings, WorkerSettings};
-use crate::limits;
 use crate::net::payload::settings::START_ID_LEN;
 use crate::policy::payload_rules::PayloadRules;
 use crate::policy::ruleset::{Listener, Ruleset};
@@ -32,6 +31,8 @@ pub struct FixedPayload {
     pub window: Duration,
     /// Messages remembered at once.
     pub replay_entries: u64,
+    /// Messages of one session remembered at once: where a message is looked for depends on it.
+    pub session_entries: u32,
     /// Whose tickets are good from the start on.
     pub start_ids: Vec<[u8; START_ID_LEN]>,
 }
@@ -97,6 +98,10 @@ impl Fixed {
                 "`replay_entries` in [payload]",
                 payload(|own, wanted| own.replay_entries != wanted.replay_entries),
             ),
+            (
+                "`session_entries` in [payload]",
+                payload(|own, wanted| own.session_entries != wanted.session_entries),
+            ),
             ("`start_ids` in [payload]", payload(|own, wanted| own.start_ids != wanted.start_ids)),
         ];
         let changed = differences.into_iter().filter(|(_, differs)| *differs);
@@ -110,18 +115,18 @@ impl FixedPayload {
         Some(Self {
             window: rules.window,
             replay_entries: payload.replay_entries,
+            session_entries: rules.session_entries,
             start_ids: payload.keys.start_ids.clone(),
         })
     }
 
     /// New rules as far as they can hold with the memory that there is.
     fn applied_to(&self, rules: Arc<PayloadRules>) -> Arc<PayloadRules> {
-        let share = u32::try_from(self.replay_entries / limits::PAYLOAD_SESSIONS_MIN).unwrap_or(u32::MAX);
-        let session_entries = rules.session_entries.min(share);
-        if (rules.window, rules.session_entries) == (self.window, session_entries) {
+        let (window, session_entries) = (self.window, self.session_entries);
+        if (rules.window, rules.session_entries) == (window, session_entries) {
             return rules;
         }
-        Arc::new(PayloadRules { window: self.window, session_entries, ..PayloadRules::clone(&rules) })
+        Arc::new(PayloadRules { window, session_entries, ..PayloadRules::clone(&rules) })
     }
 }
 
@@ -216,10 +221,10 @@ mod tests {
                 .collect();
             assert_eq!(accepted.needs_restart, expected);
         };
-        check(sealed(30, 400, 90), 30, 90, &[]);
+        check(sealed(30, 400, 100), 30, 100, &[]);
+        check(sealed(30, 400, 90), 30, 100, &["session_entries"]);
         check(sealed(60, 400, 100), 30, 100, &["window"]);
-        // One session must not fill the memory that there is.
-        check(sealed(30, 4000, 1000), 30, 100, &["replay_entries"]);
+        check(sealed(30, 4000, 1000), 30, 100, &["replay_entries", "session_entries"]);
         let mut other_id = sealed(30, 400, 100);
         other_id.payload.as_mut().unwrap().keys.start_ids = vec![[1; 16]];
         check(other_id, 30, 100, &["start_ids"]);

@@ -145,6 +145,15 @@ impl Supervisor {
         self.post(&Order::Apply(ruleset, identities, view));
     }
 
+    /// Empties what the memory of messages has long forgotten.
+    pub fn sweep_replays(&self, now: Monotonic) {
+        if let Some((memory, keys)) =
+            self.equipment.replays.as_ref().zip(self.equipment.payload_keys.as_ref())
+        {
+            memory.sweep(keys.clock.at(now));
+        }
+    }
+
     /// Gives all workers other keys of payload encryption, those that are started again later among them.
     pub fn give_payload_keys(&mut self, keys: Arc<PayloadKeys>) {
         self.equipment.payload_keys = Some(Arc::clone(&keys));

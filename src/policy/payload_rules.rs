@@ -12,10 +12,11 @@
 //! | plain, route `require` | encryption required | " | " | " | " | " |
 //! | plain, route `off` | served | served | served | served | served | served |
 //!
-//! A sealed request without an application is refused under a policy: it might come from a version that is disabled. One
-//! of an application that the policy does not list is served: it has all that `required` asks for, and an application's
-//! name is what it says of itself, which never grants anything. A plain request names no application as long as no token
-//! does; so under a policy it gets through on routes with `payload = "off"` alone.
+//! Where a policy service has to be asked and has not answered, a sealed request is refused too: the service may know the
+//! version as disabled. A sealed request without an application is refused under a policy: it might come from a version
+//! that is disabled. One of an application that the policy does not list is served: it has all that `required` asks for,
+//! and an application's name is what it says of itself, which never grants anything. A plain request names no application
+//! as long as no token does; so under a policy it gets through on routes with `payload = "off"` alone.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -141,7 +142,8 @@ pub struct PolicyCredentials {
 /// What the policy has for a request's application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApplicationVerdict {
-    /// Ask the policy service: it says one of the others. As long as it has not, this counts as [`Self::Unlisted`].
+    /// Ask the policy service: it says one of the others. As long as it has not, the version may be one that it does not
+    /// serve.
     Ask,
     /// There is no policy.
     NoPolicy,
@@ -192,11 +194,10 @@ impl ApplicationVerdict {
     /// Whether a sealed request may go on.
     pub fn admit_sealed(self) -> Result<(), PayloadDenial> {
         match self {
-            Self::Says(Encryption::Disabled) | Self::Unnamed => Err(PayloadDenial::Application),
-            Self::Says(Encryption::Optional | Encryption::Required)
-            | Self::Ask
-            | Self::NoPolicy
-            | Self::Unlisted => Ok(()),
+            Self::Says(Encryption::Disabled) | Self::Unnamed | Self::Ask => Err(PayloadDenial::Application),
+            Self::Says(Encryption::Optional | Encryption::Required) | Self::NoPolicy | Self::Unlisted => {
+                Ok(())
+            }
         }
     }
 

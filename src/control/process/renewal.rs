@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::journal;
 use super::super::payload_keyring::PayloadKeyring;
 use super::{Process, check_servers, moment};
+use crate::limits::REPLAY_SWEEP;
 use crate::protocol::moment::Monotonic;
 
 impl Process {
@@ -39,6 +40,17 @@ impl Process {
             journal::error(
                 "keys of payload encryption have changed and are not used; those before stay in force",
             );
+        }
+    }
+
+    /// Has the memory of messages swept when it is time.
+    pub(super) fn sweep_replays(&mut self, now: Monotonic) {
+        if self.sweep_due > now {
+            return;
+        }
+        self.sweep_due = now.after(REPLAY_SWEEP);
+        if let Some(force) = &self.force {
+            force.supervisor.sweep_replays(now);
         }
     }
 

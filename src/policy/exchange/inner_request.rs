@@ -27,15 +27,21 @@ pub(super) fn write_inner_head(
     writer.request_line(head.method.of(bytes), head.path.of(bytes));
     writer.field(b"host", head.authority.of(bytes));
     let mut says_length = false;
+    let mut cookies = 0;
     for field in fields.iter() {
         match field.name.of(bytes) {
             // Once, in front.
             b"host" => {}
             // Held to the content by the decoder, and said below.
             b"content-length" => says_length = true,
+            b"cookie" => cookies += 1,
             name => writer.field(name, field.value.of(bytes)),
         }
     }
+    if cookies > 0 {
+        write_cookies(bytes, fields, out);
+    }
+    let mut writer = HeadWriter::new(out);
     match content {
         Content::Length(0) if !says_length && !means_content(head.method.of(bytes)) => {}
         Content::Length(length) => writer.field_number(b"content-length", length),
@@ -47,6 +53,17 @@ pub(super) fn write_inner_head(
 /// Servers may ask for a length with these even if it is 0 (RFC 9110 section 8.6).
 fn means_content(method: &[u8]) -> bool {
     matches!(method, b"POST" | b"PUT" | b"PATCH")
+}
+
+/// In HTTP/1.1 there is one field of cookies (RFC 9113 section 8.2.3).
+fn write_cookies(bytes: &[u8], fields: &FieldList, out: &mut Vec<u8>) {
+    let mut separator: &[u8] = b"cookie: ";
+    for field in fields.iter().filter(|field| field.name.of(bytes) == b"cookie") {
+        out.extend_from_slice(separator);
+        out.extend_from_slice(field.value.of(bytes));
+        separator = b"; ";
+    }
+    out.extend_from_slice(b"\r\n");
 }
 
 #[cfg(test)]
@@ -78,7 +95,7 @@ mod tests {
         check(
             &[("accept", "*/*"), ("host", "a.test:8443"), ("cookie", "a=1"), ("cookie", "b=2")],
             Content::Length(0),
-            "GET /x?y HTTP/1.1\r\nhost: a.test:8443\r\naccept: */*\r\ncookie: a=1\r\ncookie: b=2\r\n\r\n",
+            "GET /x?y HTTP/1.1\r\nhost: a.test:8443\r\naccept: */*\r\ncookie: a=1; b=2\r\n\r\n",
         );
         let with_length = "PUT /x?y HTTP/1.1\r\nhost: a.test:8443\r\ncontent-length: 0\r\n\r\n";
         check(&[("content-length", "0")], Content::Length(0), with_length);

@@ -274,7 +274,22 @@ impl Exchange {
     /// Moves what is there of the body into the out window; at its end parts with the server.
     pub(super) fn take_response_body(&mut self, world: &mut World<'_>) -> Result<(), Refusal> {
         let available = self.response.unread_len();
-        let done = match &mut self.down.body {
+        let done = self.release_body()?;
+        if self.down.encodes && available > 0 {
+            let fits = self.response.place_before(chunk_line(available).as_bytes())
+                && self.response.place_behind(b"\r\n");
+            if !fits {
+                return Err(Refusal::ResponseTooLong);
+            }
+        }
+        self.note_body_part(available, done, world);
+        Ok(())
+    }
+
+    /// Moves what is there of the body, out of the server's framing or in it, into the out window. True at its end.
+    pub(super) fn release_body(&mut self) -> Result<bool, Refusal> {
+        let available = self.response.unread_len();
+        Ok(match &mut self.down.body {
             Body::None => true,
             Body::Length(rest) => {
                 let count = (*rest).min(available as u64);
@@ -291,18 +306,9 @@ impl Exchange {
             }
             Body::UntilClose => {
                 self.response.release(available, available);
-                if self.down.encodes && available > 0 {
-                    let fits = self.response.place_before(chunk_line(available).as_bytes())
-                        && self.response.place_behind(b"\r\n");
-                    if !fits {
-                        return Err(Refusal::ResponseTooLong);
-                    }
-                }
                 false
             }
-        };
-        self.note_body_part(available, done, world);
-        Ok(())
+        })
     }
 
     /// Takes note of a part of the body of so many bytes, and of its end.

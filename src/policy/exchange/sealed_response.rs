@@ -287,29 +287,7 @@ impl Exchange {
     /// Releases the content that is there. True when that was the end of it.
     fn take_content(&mut self, world: &mut World<'_>) -> Result<bool, Refusal> {
         let available = self.response.unread_len();
-        let is_done = match &mut self.down.body {
-            Body::None => {
-                self.response.release(0, 0);
-                true
-            }
-            Body::Length(rest) => {
-                let count = (*rest).min(available as u64);
-                *rest -= count;
-                let is_done = *rest == 0;
-                self.response.release(count as usize, count as usize);
-                is_done
-            }
-            Body::Chunked(decoder) => {
-                let decoded =
-                    decoder.advance(self.response.unread_mut()).map_err(Refusal::ResponseMalformed)?;
-                self.response.release(decoded.produced, decoded.taken);
-                decoded.done
-            }
-            Body::UntilClose => {
-                self.response.release(available, available);
-                false
-            }
-        };
+        let is_done = self.release_body()?;
         self.note_body_part(available, is_done, world);
         Ok(is_done)
     }

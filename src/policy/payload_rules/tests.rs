@@ -129,6 +129,6 @@ fn what_is_not_known_is_treated_as_required() {
     check(ApplicationVerdict::Says(Encryption::Optional), Ok(()), Ok(()));
     check(ApplicationVerdict::Says(Encryption::Disabled), NO, NO);
     check(ApplicationVerdict::Unlisted, Ok(()), SEAL);
-    check(ApplicationVerdict::Ask, Ok(()), SEAL);
+    check(ApplicationVerdict::Ask, NO, SEAL);
     check(ApplicationVerdict::Unnamed, NO, SEAL);
 }

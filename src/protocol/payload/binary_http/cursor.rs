@@ -2,6 +2,7 @@
 
 use super::BhttpFault;
 use crate::protocol::payload::varint::read_varint;
+use crate::protocol::progress::Progress;
 use crate::protocol::span::Span;
 
 /// Why reading stopped.
@@ -16,6 +17,21 @@ pub(super) enum Stop {
 impl From<BhttpFault> for Stop {
     fn from(fault: BhttpFault) -> Self {
         Self::Fault(fault)
+    }
+}
+
+/// Reads one thing from `bytes`, of which `ahead` were read before, where more may come.
+pub(super) fn read_on<'a, T>(
+    bytes: &'a [u8],
+    ahead: usize,
+    ended: bool,
+    read: impl FnOnce(&mut Cursor<'a>) -> Result<T, Stop>,
+) -> Result<Progress<T>, BhttpFault> {
+    let mut cursor = Cursor::new(bytes, ahead, ended);
+    match read(&mut cursor) {
+        Ok(value) => Ok(Progress::Done { value, consumed: cursor.at() }),
+        Err(Stop::NeedMore) => Ok(Progress::NeedMore { searched: cursor.at() }),
+        Err(Stop::Fault(fault)) => Err(fault),
     }
 }
 

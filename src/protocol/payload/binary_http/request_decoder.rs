@@ -1,7 +1,7 @@
 //! Binary HTTP requests, read in pieces.
 
 use super::control_data::{RequestLine, authority, framing, request_line};
-use super::cursor::{Cursor, Stop};
+use super::cursor::{Cursor, Stop, read_on};
 use super::field_section::FieldSection;
 use super::message_body::MessageBody;
 use super::{BhttpFault, FieldList, Framing, MessageLimits, Part, Scheme};
@@ -62,15 +62,11 @@ impl RequestDecoder {
         ended: bool,
         fields: &mut FieldList,
     ) -> Result<Progress<RequestHead>, BhttpFault> {
-        let mut cursor = Cursor::new(bytes, self.ahead, ended);
-        match self.read_head(&mut cursor, fields) {
-            Ok(value) => Ok(Progress::Done { value, consumed: cursor.at() }),
-            Err(Stop::NeedMore) => {
-                self.ahead = cursor.at();
-                Ok(Progress::NeedMore { searched: self.ahead })
-            }
-            Err(Stop::Fault(fault)) => Err(fault),
+        let read = read_on(bytes, self.ahead, ended, |cursor| self.read_head(cursor, fields))?;
+        if let Progress::NeedMore { searched } = read {
+            self.ahead = searched;
         }
+        Ok(read)
     }
 
     /// Reads on behind the head: says what the next bytes are. `bytes` are those not yet consumed, `ended` says that

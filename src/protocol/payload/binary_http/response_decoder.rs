@@ -1,7 +1,7 @@
 //! Binary HTTP responses, read in pieces. Interim responses are checked and dropped.
 
 use super::control_data::framing;
-use super::cursor::{Cursor, Stop};
+use super::cursor::{Cursor, Stop, read_on};
 use super::field_section::FieldSection;
 use super::message_body::MessageBody;
 use super::{BhttpFault, FieldList, Framing, MessageLimits, Part};
@@ -56,15 +56,11 @@ impl ResponseDecoder {
         ended: bool,
         fields: &mut FieldList,
     ) -> Result<Progress<ResponseHead>, BhttpFault> {
-        let mut cursor = Cursor::new(bytes, self.ahead, ended);
-        match self.read_head(&mut cursor, fields) {
-            Ok(value) => Ok(Progress::Done { value, consumed: cursor.at() }),
-            Err(Stop::NeedMore) => {
-                self.ahead = cursor.at();
-                Ok(Progress::NeedMore { searched: self.ahead })
-            }
-            Err(Stop::Fault(fault)) => Err(fault),
+        let read = read_on(bytes, self.ahead, ended, |cursor| self.read_head(cursor, fields))?;
+        if let Progress::NeedMore { searched } = read {
+            self.ahead = searched;
         }
+        Ok(read)
     }
 
     /// Reads on behind the head: see [`super::RequestDecoder::advance`].
