@@ -84,7 +84,7 @@ impl Exchange {
 
     fn refuse_with(&mut self, refusal: Refusal, allow: Option<&str>, world: &mut World<'_>) {
         // An interim response on its way keeps the buffer: too late for an answer of our own.
-        if self.down.has_begun() || self.lanes.writing_downstream || self.response.out_len() > 0 {
+        if self.down.has_begun() || self.response.out_len() > 0 {
             return self.abort(refusal, world.now);
         }
         self.release(false, world.buffers);

@@ -408,7 +408,7 @@ impl Exchange {
             world.scratch.spare_sealed.push(sealed);
         }
         self.deadline = world.now.after(self.rules.timeouts.idle);
-        if self.request.unread_len() > 0 && self.request.is_present() {
+        if !self.request.unread().is_empty() {
             self.head_bytes_came(world);
         }
     }
