@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::*;
-use super::stage::{Stage, open_route};
+use super::stage::{Dial, Stage, open_route};
 use crate::policy::field_template::FieldTemplate;
 use crate::policy::route_table::Route;
 
@@ -105,4 +105,73 @@ fn buffers_of_a_connection_that_is_refused_come_back() {
     stage.client("nonsense\r\n\r\n");
     assert_eq!(stage.ending, Some(Ending::Linger));
     assert_eq!(stage.buffers.small_free(), 2);
+}
+
+#[test]
+fn a_chunked_body_may_have_all_that_is_allowed_and_not_a_byte_more() {
+    for (beyond, accepted) in [(0, true), (1, false)] {
+        let mut stage = Stage::with(vec![Route { body_bytes: Some(5), ..open_route() }]);
+        let body = format!("{}\r\n{}\r\n0\r\n\r\n", 5 + beyond, "b".repeat(5 + beyond));
+        stage.client("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n").client(body);
+        stage.server(OK);
+        let status = if accepted { "HTTP/1.1 200 " } else { "HTTP/1.1 413 " };
+        assert!(stage.at_client().starts_with(status), "{beyond}");
+    }
+}
+
+#[test]
+fn what_is_still_to_come_of_a_body_decides_how_much_is_read_at_once() {
+    for (beyond, large) in [(0, 0), (1, 1)] {
+        let length = limits::BULK_THRESHOLD + beyond;
+        let mut stage = Stage::new();
+        stage.client(format!("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: {length}\r\n\r\n"));
+        assert_eq!(stage.buffers.large_in_use(), large, "request of {length}");
+        let mut stage = Stage::new();
+        stage.client(GET).server(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n"));
+        assert_eq!(stage.buffers.large_in_use(), large, "response of {length}");
+        let chunk = format!("{length:x}\r\n{}\r\n", "c".repeat(length as usize));
+        let mut stage = Stage::new();
+        stage.client("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n").client(&chunk);
+        assert_eq!(stage.buffers.large_in_use(), large, "chunks of {length} in a request");
+        // There the framing counts as well.
+        let content = length as usize - 8;
+        let chunk = format!("{content:x}\r\n{}\r\n", "c".repeat(content));
+        let mut stage = Stage::new();
+        stage.client(GET).server("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").server(&chunk);
+        assert_eq!(stage.buffers.large_in_use(), large, "chunks of {length} in a response");
+    }
+}
+
+#[test]
+fn a_client_is_not_read_while_what_it_sent_waits() {
+    let mut stage = Stage::new();
+    stage.hold(Side::Upstream, 5).client("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 9\r\n\r\nabc");
+    assert!(!stage.is_reading_client());
+    stage.hold(Side::Upstream, usize::MAX);
+    assert!(stage.is_reading_client());
+}
+
+#[test]
+fn no_time_limit_runs_while_a_connection_is_made() {
+    let mut stage = Stage::new().dialing(&[Dial::Later]);
+    stage.client(GET);
+    assert_eq!(stage.seen().deadline(), Monotonic::NEVER);
+}
+
+#[test]
+fn an_answer_that_the_client_does_not_take_is_given_up_in_time() {
+    let mut stage = Stage::new();
+    stage.hold(Side::Downstream, 0).client("GET  / HTTP/1.1\r\n\r\n");
+    stage.pass(limits::TIMEOUT_BODY - Duration::from_millis(1));
+    assert_eq!(stage.ending, None);
+    stage.pass(Duration::from_millis(1));
+    assert_eq!(stage.ending, Some(Ending::Cut));
+}
+
+#[test]
+fn of_a_target_that_cannot_be_read_the_query_is_not_noted() {
+    let mut stage = Stage::new();
+    stage.client("GET nonsense?token=secret HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    let (outcome, texts) = &stage.outcomes[0];
+    assert_eq!(outcome.path.of(texts), b"nonsense");
 }
