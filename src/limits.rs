@@ -435,12 +435,26 @@ pub const PAYLOAD_KEY_FILE_BYTES: usize = 64 * 1024;
 pub const PAYLOAD_APPLICATIONS: usize = 4096;
 /// Start ids of proxies that share tickets.
 pub const PAYLOAD_START_IDS: usize = 64;
+/// Questions that one request may have asked: more are the same ones over again.
+pub const QUESTIONS: u32 = 8;
 /// Default time for an answer of the policy service: a request waits for it.
 pub const POLICY_TIMEOUT: Duration = Duration::from_millis(500);
 /// Default time for which an answer of the policy service is good.
 pub const POLICY_CACHE_TIME: Duration = Duration::from_secs(5 * 60);
 /// Default answers of the policy service kept.
 pub const POLICY_CACHE_ENTRIES: usize = 1000;
+/// How long an answer that is no longer good stands in for one that cannot be had: as long as somebody may need to notice.
+pub const POLICY_STALE: Duration = Duration::from_secs(60 * 60);
+/// How long such an answer holds before the service is asked once more.
+pub const POLICY_REST: Duration = Duration::from_secs(5);
+/// Applications that one worker asks the policy service about at once; beyond it 503.
+pub const POLICY_CALLS: usize = 64;
+/// An answer of the policy service: one member, and whatever else it may say.
+pub const POLICY_ANSWER_BYTES: usize = 16 * 1024;
+/// The head of an answer to a call of our own.
+pub const SERVICE_HEAD_BYTES: usize = 16 * 1024;
+/// A file with the password for a service.
+pub const PASSWORD_FILE_BYTES: usize = 4 * 1024;
 /// Most answers of the policy service a configuration may keep: some MiB.
 pub const POLICY_CACHE_ENTRIES_MAX: usize = 100_000;
 /// Bytes of one configuration file.

@@ -35,6 +35,7 @@ pub(crate) fn ruleset() -> Ruleset {
         generation: 1,
         listeners: vec![listener()],
         upstreams: vec![upstream("orders", &["192.0.2.1", "192.0.2.2"])],
+        services: Vec::new(),
         routes: RouteTable::default(),
         timeouts: Timeouts::default(),
         limits: Limits::default(),

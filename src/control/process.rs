@@ -24,7 +24,8 @@ use super::published::Published;
 use super::reload::Fixed;
 use super::replay_start::replay_memory;
 use super::run_fault::RunFault;
-use super::settings::{Loaded, SettingsSource};
+use super::service_secrets::{Finding, read_passwords};
+use super::settings::{Loaded, Settings, SettingsSource};
 use super::status::{self, Status, WorkerStatus};
 use super::supervisor::{self, Equipment, InForce, Supervisor, WorkerFn};
 use super::upstream_watch::{Change, UpstreamWatch};
@@ -105,8 +106,7 @@ impl Process {
     /// Loads the configuration, opens the access log and the admin address, and has names looked up. Workers are
     /// started by [`Self::until_serving`].
     pub fn start(mut source: Box<dyn SettingsSource>, run_worker: WorkerFn) -> Result<Self, RunFault> {
-        let Loaded { settings, warnings } = source.load().map_err(RunFault::Configuration)?;
-        warnings.iter().for_each(journal::warn);
+        let settings = load(source.as_mut()).map_err(RunFault::Configuration)?;
         let log =
             LogWriter::start(&settings.log, settings.workers.cpus.len()).map_err(RunFault::AccessLog)?;
         let started = clock::monotonic();
@@ -326,8 +326,7 @@ impl Process {
     }
 
     fn try_reload(&mut self, now: Monotonic) -> Result<(), Vec<String>> {
-        let Loaded { settings, warnings } = self.source.load()?;
-        warnings.iter().for_each(journal::warn);
+        let settings = load(self.source.as_mut())?;
         let (tls, keys) =
             (settings.tls.clone(), settings.payload.as_ref().map(|payload| payload.keys.clone()));
         let accepted = self.fixed.accept(settings, self.generations + 1).map_err(|refusal| vec![refusal])?;
@@ -446,6 +445,15 @@ impl Process {
         self.status.draining = matches!(self.stage, Stage::Draining { .. });
         self.published.replace(self.status.clone());
     }
+}
+
+/// The settings with the passwords that they name; what is odd about them is said.
+fn load(source: &mut dyn SettingsSource) -> Result<Settings, Vec<String>> {
+    let Loaded { mut settings, warnings } = source.load()?;
+    let messages = |found: Vec<Finding>| found.into_iter().map(|finding| finding.message).collect::<Vec<_>>();
+    let odd = read_passwords(&mut settings.ruleset.services).map_err(messages)?;
+    warnings.iter().chain(&messages(odd)).for_each(journal::warn);
+    Ok(settings)
 }
 
 /// Has these checks made from now on.

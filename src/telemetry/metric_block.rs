@@ -111,6 +111,10 @@ pub struct MetricBlock {
     pub upstream_retired: Count,
     /// Idle upstream connections now.
     pub upstream_idle: Count,
+    /// Calls to the policy service.
+    pub policy_asked: Count,
+    /// Those without a usable answer.
+    pub policy_failed: Count,
     /// Panics caught in a connection.
     pub panics: Count,
     /// Access-log records dropped because the writer did not keep up.

@@ -172,6 +172,14 @@ pub const METRICS: &[Metric] = &[
         |block| block.upstream_retired.get(),
     ),
     gauge("ringwall_upstream_idle", "Idle upstream connections.", |block| block.upstream_idle.get()),
+    counter("ringwall_payload_policy_calls_total", "Calls to the policy service.", |block| {
+        block.policy_asked.get()
+    }),
+    counter(
+        "ringwall_payload_policy_failures_total",
+        "Calls to the policy service without a usable answer.",
+        |block| block.policy_failed.get(),
+    ),
     counter("ringwall_panics_total", "Panics that ended one connection.", |block| block.panics.get()),
     counter(
         "ringwall_access_log_dropped_total",
@@ -248,6 +256,8 @@ mod tests {
             &block.upstream_retried,
             &block.upstream_retired,
             &block.upstream_idle,
+            &block.policy_asked,
+            &block.policy_failed,
             &block.panics,
             &block.log_dropped,
             &block.reloads,

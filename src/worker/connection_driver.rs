@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 
 use super::access_notes;
 use super::generation::{Assignment, Generation};
+use super::policy_answers;
 use super::state::Worker;
 use super::tls_notes;
 use super::upstream_pool::UpstreamConnection;
@@ -19,8 +20,8 @@ use crate::net::connection::{ColdConnection, Connection, Transfer, is_called_bac
 use crate::net::deadline::Deadline;
 use crate::net::dialer::DialFault;
 use crate::policy::exchange::{
-    Action, ConnectFault, ConnectOrder, Ending, Event, Exchange, MessageId, PayloadWorld, Peer, Remembered,
-    Side, World,
+    Action, Answer, ConnectFault, ConnectOrder, Ending, Event, Exchange, MessageId, PayloadWorld, Peer,
+    Question, Remembered, Side, World,
 };
 use crate::protocol::moment::Monotonic;
 
@@ -50,6 +51,8 @@ pub(super) async fn drive(
         downstream: connection,
         upstream: None,
         assignment: None,
+        asking: None,
+        known: None,
         dialing: None,
         exchange,
         deadline,
@@ -71,6 +74,7 @@ enum End {
     Finished(Ending),
 }
 
+type Asking = Pin<Box<dyn Future<Output = Answer>>>;
 type Dialing = Pin<Box<dyn Future<Output = Result<Connection, DialFault>>>>;
 
 /// A set of the operations that may be in flight.
@@ -83,6 +87,7 @@ impl Operations {
     const WRITE_DOWNSTREAM: Self = Self(4);
     const READ_UPSTREAM: Self = Self(8);
     const READ_DOWNSTREAM: Self = Self(16);
+    const ASK: Self = Self(32);
     const UPSTREAM: Self = Self(2 | 8);
 
     fn has(self, other: Self) -> bool {
@@ -137,6 +142,9 @@ struct Driver<'d> {
     downstream: Connection,
     upstream: Option<Held>,
     assignment: Option<Assignment>,
+    asking: Option<Asking>,
+    /// What was answered for the request under way.
+    known: Option<Answer>,
     dialing: Option<(Dialing, ConnectOrder)>,
     exchange: Exchange,
     deadline: &'d Deadline,
@@ -234,6 +242,7 @@ impl Driver<'_> {
                     }
                 }
                 Action::Write(side) => self.write(side, action),
+                Action::Ask => self.ask(),
                 Action::Connect(order) => self.connect(order, context),
                 Action::Release { reusable } => self.release(reusable),
                 Action::EndWriting(Side::Downstream) => self.downstream.shut(Shutdown::Write),
@@ -268,6 +277,19 @@ impl Driver<'_> {
             Side::Upstream => Operations::WRITE_UPSTREAM,
             Side::Downstream => Operations::WRITE_DOWNSTREAM,
         });
+    }
+
+    /// Has the worker find out what the exchange cannot decide without.
+    fn ask(&mut self) {
+        match self.exchange.question() {
+            Some(Question::Application(application)) => {
+                let asked =
+                    policy_answers::ask(self.worker.clone(), self.generation.clone(), application.clone());
+                self.asking = Some(Box::pin(async move { Answer::Application(asked.await) }));
+                self.start(Operations::ASK);
+            }
+            None => self.step(Event::Answered),
+        }
     }
 
     fn connect(&mut self, order: ConnectOrder, context: &mut Context<'_>) {
@@ -363,6 +385,15 @@ impl Driver<'_> {
             self.in_flight.remove(Operations::DIAL);
             self.dialed(order, outcome);
         }
+        if due.has(Operations::ASK)
+            && let Some(asking) = &mut self.asking
+            && let Poll::Ready(answer) = asking.as_mut().poll(context)
+        {
+            self.asking = None;
+            self.in_flight.remove(Operations::ASK);
+            self.known = Some(answer);
+            self.step(Event::Answered);
+        }
         // Writes first: the answer should leave before more is read.
         if due.has(Operations::WRITE_UPSTREAM)
             && let Some(held) = &mut self.upstream
@@ -417,7 +448,7 @@ impl Driver<'_> {
             self.generation = self.worker.generation();
         }
         let worker = &*self.worker;
-        let (generation, now) = (&self.generation, self.now);
+        let (generation, now, known) = (&self.generation, self.now, self.known);
         let wall = worker.wall_time();
         let keys = worker.payload_keys.borrow();
         let time = keys.as_ref().map_or(0, |keys| keys.clock.at(now));
@@ -443,6 +474,7 @@ impl Driver<'_> {
             buffers: &mut worker.buffers.borrow_mut(),
             scratch: &mut worker.scratch.borrow_mut(),
             choose: &mut |upstream, key, exclude| generation.choose(upstream, key, exclude, now),
+            consult: &mut |question| known.or_else(|| generation.find_answer(question, now)),
             random: &mut || worker.random(),
             draining: worker.draining.get().is_some(),
             payload,
@@ -452,6 +484,7 @@ impl Driver<'_> {
 
     fn note_outcome(&mut self) {
         let Some(outcome) = self.exchange.take_outcome() else { return };
+        self.known = None;
         self.idle_since = self.now;
         if let Some((upstream, server)) = outcome.server {
             if outcome.answered.is_some() && !outcome.refused && !outcome.cut {

@@ -16,6 +16,7 @@ pub(crate) fn rules() -> Rules {
         generation: 1,
         listeners: Vec::new(),
         upstreams: vec![upstream()],
+        services: Vec::new(),
         routes: RouteTable::new(vec![route()]),
         timeouts: Timeouts::default(),
         limits: Limits::default(),

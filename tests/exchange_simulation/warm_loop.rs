@@ -78,6 +78,7 @@ impl WarmLoop {
                     let count = Some(out.len());
                     self.step(Event::Written { side, storage: None, count });
                 }
+                Action::Ask => panic!("nothing has to be asked for"),
                 Action::Connect(_) => {
                     let (response, read) = self.idle.take().expect("an idle connection");
                     self.reads[Side::Upstream as usize] = Some(read);
@@ -101,6 +102,7 @@ impl WarmLoop {
             buffers: &mut self.buffers,
             scratch: &mut self.scratch,
             choose: &mut |_, _, _| Some(0),
+            consult: &mut |_| None,
             random: &mut || 0x0123_4567_89ab_cdef,
             draining: false,
             payload: None,

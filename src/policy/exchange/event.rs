@@ -41,6 +41,8 @@ pub enum Event {
     },
     /// There is no upstream connection to be had.
     ConnectFailed(ConnectFault),
+    /// What was asked is answered.
+    Answered,
     /// The moment of [`super::Exchange::deadline`] has passed.
     DeadlinePassed,
     /// The worker drains and its deadline has passed.

@@ -115,6 +115,9 @@ impl Exchange {
             outcome.server = Some((judged.order.upstream, judged.order.server));
         }
         self.outcome = Some(outcome);
+        if matches!(judged, Err(Declined::Ask)) && self.up.questions < limits::QUESTIONS {
+            return self.ask();
+        }
         self.request.consume(length);
         match judged {
             Err(declined) => self.decline(declined, world),
@@ -136,6 +139,9 @@ impl Exchange {
         note_request(&mut self.outcome_text, outcome, bytes, head, target.ok());
         let reading = read(bytes, head, target?, fields)?;
         let is_opened = self.is_opened();
+        if is_opened {
+            self.admit_application(world.consult)?;
+        }
         if !is_opened {
             self.up.persists = request_persists(head.version, &reading.options);
             self.up.body = Body::of(reading.framing);

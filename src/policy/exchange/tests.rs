@@ -3,6 +3,7 @@
 mod answers;
 mod boundaries;
 mod driver_view;
+mod questions;
 mod responses;
 mod retries;
 mod sealed;

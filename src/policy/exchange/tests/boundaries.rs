@@ -81,6 +81,20 @@ fn a_head_that_grows_beyond_its_buffer_is_moved_to_a_larger_one() {
 }
 
 #[test]
+fn a_response_head_that_grows_beyond_its_buffer_is_moved_to_a_larger_one() {
+    let body = "b".repeat(limits::BUFFER_SMALL_BYTES);
+    let response = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let long = vec![("x-long".to_owned(), "x".repeat(4096))];
+    let mut stage = Stage::with(vec![Route { response_headers: long, ..open_route() }]);
+    stage.client(GET).server(&response);
+    assert!(stage.at_client().ends_with(&format!("\r\n\r\n{body}")));
+    // Without one there is an answer all the same.
+    while stage.buffers.take_large().is_some() {}
+    stage.client(GET).server(&response);
+    assert_eq!(stage.refusal(), (502, Refusal::ResponseTooLong.reason().to_owned()));
+}
+
+#[test]
 fn a_head_that_grows_beyond_every_buffer_is_refused() {
     let body = "b".repeat(limits::BUFFER_LARGE_BYTES);
     let mut stage = adding(limits::BUFFER_LARGE_BYTES / 2);
