@@ -184,6 +184,10 @@ pub const PAYLOAD_CLOCK_SLACK: u64 = 2;
 pub const REPLAY_STALE: u64 = 15 * 60;
 /// How often what has long expired is emptied: before it could look like what is still to expire, hours later.
 pub const REPLAY_SWEEP: Duration = Duration::from_secs(10 * 60);
+/// How often the fill level of the replay memory is looked at.
+pub const REPLAY_LOOK: Duration = Duration::from_secs(5);
+/// Lines of it that such a look reads: half a MiB, and a level to within a few in a thousand.
+pub const REPLAY_SAMPLE: u64 = 8192;
 /// Lines of the replay memory in which a message may stand.
 pub const REPLAY_REACH: usize = 16;
 /// Times that a message tries for a slot which others were quicker to take. Each failure is another's success.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::settings::{AccessLog, LogFormat, LogSettings, PayloadSettings, Settings, WorkerSettings};
-use super::status::{ReloadStatus, ServerStatus, Status, UpstreamStatus, WorkerStatus};
+use super::status::{ReloadStatus, ReplayLevel, ServerStatus, Status, UpstreamStatus, WorkerStatus};
 use crate::limits;
 use crate::net::payload::settings::PayloadKeySettings;
 use crate::net::tls::TlsSettings;
@@ -102,5 +102,6 @@ pub(crate) fn status() -> Status {
         }]),
         listeners: Arc::new([listener()]),
         log_failures: Arc::default(),
+        replays: Some(ReplayLevel { live: 7, capacity: 1000 }),
     }
 }

@@ -56,6 +56,8 @@ pub struct Process {
     payload: Option<PayloadKeyring>,
     /// When the memory of messages is to be swept.
     sweep_due: Monotonic,
+    /// When its level is to be looked at.
+    replay_look_due: Monotonic,
     resolver: Resolver,
     prober: HealthProber,
     log: Option<LogWriter>,
@@ -133,6 +135,7 @@ impl Process {
             pending: None,
             generations: 0,
             sweep_due: started.after(limits::REPLAY_SWEEP),
+            replay_look_due: started,
             payload: PayloadKeyring::start(&settings, moment(started)).map_err(RunFault::Configuration)?,
             tls: IdentityFiles::new().map_err(|fault| RunFault::Configuration(vec![fault.to_string()]))?,
             resolver: Resolver::new(resolver::look_up, move |result| {
@@ -214,8 +217,9 @@ impl Process {
         let restart = self.force.as_ref().and_then(|force| force.supervisor.next_start());
         let view = self.force.as_ref().and_then(|force| force.view_due);
         let keys = self.payload.as_ref().and_then(PayloadKeyring::next_turn);
-        let sweep = self.payload.as_ref().map(|_| self.sweep_due);
-        [stage, pending, restart, view, keys, sweep, self.tls.next_look()].into_iter().flatten().min()
+        let replays =
+            self.force.as_ref().and(self.payload.as_ref()).map(|_| self.sweep_due.min(self.replay_look_due));
+        [stage, pending, restart, view, keys, replays, self.tls.next_look()].into_iter().flatten().min()
     }
 
     fn on_time(&mut self, now: Monotonic) -> Result<(), RunFault> {
@@ -230,7 +234,7 @@ impl Process {
         }
         self.look_at_identities(now);
         self.turn_payload_keys(now);
-        self.sweep_replays(now);
+        self.look_at_replays(now);
         match self.stage {
             Stage::Starting { until } if until <= now => Err(RunFault::NotReady),
             Stage::Draining { until } if until <= now => {

@@ -54,6 +54,8 @@ pub struct AccessRecord {
     pub certificate_subject: Span,
     /// SHA-256 of that certificate, 64 hexadecimal digits; empty: no certificate.
     pub certificate_digest: Span,
+    /// What of payload encryption it is, one word.
+    pub payload: Option<&'static str>,
 }
 
 /// Records on their way from a worker to the log writer.
@@ -118,5 +120,6 @@ pub(crate) fn sample(batch: &mut LogBatch) -> AccessRecord {
         server_name: Span::default(),
         certificate_subject: Span::default(),
         certificate_digest: Span::default(),
+        payload: None,
     }
 }

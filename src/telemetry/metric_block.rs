@@ -91,6 +91,8 @@ pub struct MetricBlock {
     pub connections_cold: Count,
     /// Requests whose head was complete, by class of the final status: index 1 for 1xx to 5 for 5xx, 0 for none sent.
     pub responses: [Count; 6],
+    /// Sealed requests, by what they are: session openings, messages of sessions, single ones, single ones in chunks.
+    pub payload: [Count; 4],
     /// Requests refused by the proxy itself (every answer it makes).
     pub refused: Count,
     /// Exchanges cut after the response had begun.

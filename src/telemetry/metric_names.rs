@@ -51,6 +51,11 @@ const fn responses(label: &'static str, read: fn(&MetricBlock) -> u64) -> Metric
     Metric { name: "ringwall_responses_total", help, kind: Kind::Counter, label, read }
 }
 
+const fn payload(label: &'static str, read: fn(&MetricBlock) -> u64) -> Metric {
+    let help = "Requests of payload encryption: openings of sessions, their messages, and single messages.";
+    Metric { name: "ringwall_payload_requests_total", help, kind: Kind::Counter, label, read }
+}
+
 const fn connections_refused(label: &'static str, read: fn(&MetricBlock) -> u64) -> Metric {
     let help = "Downstream connections refused by the limit of all connections, or by that of one address.";
     Metric { name: "ringwall_connections_refused_total", help, kind: Kind::Counter, label, read }
@@ -146,6 +151,10 @@ pub const METRICS: &[Metric] = &[
     responses("class=\"3xx\"", |block| block.responses[3].get()),
     responses("class=\"4xx\"", |block| block.responses[4].get()),
     responses("class=\"5xx\"", |block| block.responses[5].get()),
+    payload("form=\"opening\"", |block| block.payload[0].get()),
+    payload("form=\"session\"", |block| block.payload[1].get()),
+    payload("form=\"single\"", |block| block.payload[2].get()),
+    payload("form=\"single-chunked\"", |block| block.payload[3].get()),
     counter("ringwall_refusals_total", "Requests answered by the proxy itself.", |block| block.refused.get()),
     counter("ringwall_exchanges_cut_total", "Exchanges cut after the response had begun.", |block| {
         block.cut.get()
@@ -267,6 +276,7 @@ mod tests {
             .chain(failures)
             .chain(connections)
             .chain(&block.responses)
+            .chain(&block.payload)
             .chain(rest)
             .collect();
         assert_eq!(all.len(), METRICS.len());

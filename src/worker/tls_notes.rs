@@ -77,6 +77,7 @@ fn line(worker: &Worker, peer: &Peer, status: u16, reason: &'static str) {
             server_name: Span::default(),
             certificate_subject: Span::default(),
             certificate_digest: Span::default(),
+            payload: None,
         });
     });
 }

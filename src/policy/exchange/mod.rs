@@ -48,6 +48,7 @@ use std::time::Duration;
 pub use action::{Action, ConnectOrder, Ending};
 pub use event::{ConnectFault, Event, Side};
 pub use outcome::Outcome;
+pub use payload_endpoints::SealedForm;
 pub use peer::{Peer, TlsPeer};
 pub use question::{Answer, Question};
 use request_side::RequestSide;

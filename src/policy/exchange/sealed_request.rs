@@ -97,6 +97,9 @@ impl Exchange {
             }
             None => Box::new(new),
         });
+        if let Some(outcome) = &mut self.outcome {
+            outcome.payload = Some(form);
+        }
         self.up.phase = Phase::Opening;
         self.up.body = Body::Sealed;
         self.up.starved = true;

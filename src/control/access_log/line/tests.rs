@@ -178,3 +178,10 @@ fn every_day_follows_the_one_before() {
         }
     }
 }
+
+#[test]
+fn a_request_of_payload_encryption_says_so() {
+    let sealed = |record: &mut AccessRecord, _: &mut LogBatch| record.payload = Some("session");
+    assert!(line_of(LogFormat::Json, sealed).ends_with("\"worker\":3,\"payload\":\"session\"}\n"));
+    assert!(line_of(LogFormat::Text, sealed).ends_with(" worker=3 payload=session\n"));
+}
