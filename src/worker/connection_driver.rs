@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 
 use super::access_notes;
 use super::generation::{Assignment, Generation};
+use super::operations::Operations;
 use super::policy_answers;
 use super::state::Worker;
 use super::tls_notes;
@@ -76,36 +77,6 @@ enum End {
 
 type Asking = Pin<Box<dyn Future<Output = Answer>>>;
 type Dialing = Pin<Box<dyn Future<Output = Result<Connection, DialFault>>>>;
-
-/// A set of the operations that may be in flight.
-#[derive(Clone, Copy, Default)]
-struct Operations(u8);
-
-impl Operations {
-    const DIAL: Self = Self(1);
-    const WRITE_UPSTREAM: Self = Self(2);
-    const WRITE_DOWNSTREAM: Self = Self(4);
-    const READ_UPSTREAM: Self = Self(8);
-    const READ_DOWNSTREAM: Self = Self(16);
-    const ASK: Self = Self(32);
-    const UPSTREAM: Self = Self(2 | 8);
-
-    fn has(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-
-    fn add(&mut self, other: Self) {
-        self.0 |= other.0;
-    }
-
-    fn remove(&mut self, other: Self) {
-        self.0 &= !other.0;
-    }
-
-    fn is_none(self) -> bool {
-        self.0 == 0
-    }
-}
 
 /// Counts the connection as warm for as long as it lives, and its exchange as busy while that is under way.
 struct Counted {

@@ -16,6 +16,7 @@ mod connection_life;
 mod flights;
 mod generation;
 mod opening_rate;
+mod operations;
 mod panic_guard;
 mod policy_answers;
 mod service_call;

@@ -155,8 +155,6 @@ impl Exchange {
             // Of a sealed request the outer fields alone say it: anybody can have written the inner ones.
             let trusted = &self.rules.forwarding.trusted;
             outcome.client = forwarding::client_address(self.peer.address, trusted, bytes, fields);
-        }
-        if !is_opened {
             // The keys of a sealed request speak for this proxy whatever host it is for.
             self.peer.is_right_for(reading.target.host.of(bytes))?;
         }
