@@ -158,7 +158,6 @@ impl Exchange {
             // The keys of a sealed request speak for this proxy whatever host it is for.
             self.peer.is_right_for(reading.target.host.of(bytes))?;
         }
-        let method = head.method_name.of(bytes);
         if self.rules.payload.is_some()
             && let Some(endpoint) = Endpoint::of(reading.path)
         {
@@ -167,7 +166,7 @@ impl Exchange {
             return Err(if is_opened { Refusal::NoRoute.into() } else { plain() });
         }
         let scratch = &mut world.scratch.path;
-        let index = find(&self.rules, self.peer.listener, outcome.client, method, &reading, bytes, scratch)?;
+        let index = find(&self.rules, self.peer.listener, outcome.client, &reading, bytes, scratch)?;
         outcome.route = Some(index);
         let route = &self.rules.routes.routes()[usize::from(index)];
         self.admits(route, is_opened)?;
@@ -291,12 +290,11 @@ fn find(
     rules: &Ruleset,
     listener: ListenerId,
     client: SocketAddr,
-    method: &[u8],
     reading: &Reading<'_>,
     bytes: &[u8],
     scratch: &mut Vec<u8>,
 ) -> Result<u16, Declined> {
-    let host = reading.target.host.of(bytes);
+    let (host, method) = (reading.target.host.of(bytes), reading.head.method_name.of(bytes));
     let query = RouteQuery { listener, host, path: reading.path, method, client: client.ip() };
     match rules.routes.find(&query, scratch) {
         Found::Route(index) => Ok(index),
