@@ -105,6 +105,12 @@ pub struct MetricBlock {
     pub upstream_connected: Count,
     /// Attempts to connect upstream that failed.
     pub upstream_connect_failed: Count,
+    /// TLS handshakes with servers that failed, by [`HandshakeFailure`].
+    pub upstream_handshakes_failed: [Count; HandshakeFailure::ALL.len()],
+    /// Alerts that servers ended a connection with, by entry of [`RECEIVED`].
+    pub upstream_alerts_received: [Count; RECEIVED.len()],
+    /// Alerts sent to servers behind the handshake, by entry of [`SENT`].
+    pub upstream_alerts_sent: [Count; SENT.len()],
     /// Requests sent on a reused upstream connection.
     pub upstream_reused: Count,
     /// Second attempts.

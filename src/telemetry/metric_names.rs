@@ -85,6 +85,28 @@ const fn alert_sent<const AT: usize>() -> Metric {
     alert(SENT[AT].1.label, |block| block.alerts_sent[AT].get())
 }
 
+const fn upstream_handshake_failed<const KIND: usize>() -> Metric {
+    Metric {
+        name: "ringwall_upstream_tls_handshake_failures_total",
+        help: "TLS handshakes with servers that failed; the log tells the server.",
+        read: |block| block.upstream_handshakes_failed[KIND].get(),
+        ..handshake_failed::<KIND>()
+    }
+}
+
+const fn upstream_alert(metric: Metric, read: fn(&MetricBlock) -> u64) -> Metric {
+    let help = "TLS alerts that ended a server's connection; sent ones behind the handshake alone.";
+    Metric { name: "ringwall_upstream_tls_alerts_total", help, read, ..metric }
+}
+
+const fn upstream_alert_received<const AT: usize>() -> Metric {
+    upstream_alert(alert_received::<AT>(), |block| block.upstream_alerts_received[AT].get())
+}
+
+const fn upstream_alert_sent<const AT: usize>() -> Metric {
+    upstream_alert(alert_sent::<AT>(), |block| block.upstream_alerts_sent[AT].get())
+}
+
 /// All numbers, in the order of output.
 pub const METRICS: &[Metric] = &[
     counter("ringwall_connections_accepted_total", "Downstream connections accepted.", |block| {
@@ -171,6 +193,41 @@ pub const METRICS: &[Metric] = &[
     counter("ringwall_upstream_connect_failures_total", "Upstream connections that failed.", |block| {
         block.upstream_connect_failed.get()
     }),
+    upstream_handshake_failed::<{ Failure::TimedOut as usize }>(),
+    upstream_handshake_failed::<{ Failure::Silent as usize }>(),
+    upstream_handshake_failed::<{ Failure::Gone as usize }>(),
+    upstream_handshake_failed::<{ Failure::PlainHttp as usize }>(),
+    upstream_handshake_failed::<{ Failure::Malformed as usize }>(),
+    upstream_handshake_failed::<{ Failure::NoSharedVersion as usize }>(),
+    upstream_handshake_failed::<{ Failure::NoSharedParameters as usize }>(),
+    upstream_handshake_failed::<{ Failure::NoSharedProtocol as usize }>(),
+    upstream_handshake_failed::<{ Failure::NoCertificate as usize }>(),
+    upstream_handshake_failed::<{ Failure::CertificateExpired as usize }>(),
+    upstream_handshake_failed::<{ Failure::CertificateUnknownIssuer as usize }>(),
+    upstream_handshake_failed::<{ Failure::CertificateRevoked as usize }>(),
+    upstream_handshake_failed::<{ Failure::CertificateUnusable as usize }>(),
+    upstream_handshake_failed::<{ Failure::PeerAlert as usize }>(),
+    upstream_handshake_failed::<{ Failure::Other as usize }>(),
+    upstream_alert_received::<0>(),
+    upstream_alert_received::<1>(),
+    upstream_alert_received::<2>(),
+    upstream_alert_received::<3>(),
+    upstream_alert_received::<4>(),
+    upstream_alert_received::<5>(),
+    upstream_alert_received::<6>(),
+    upstream_alert_received::<7>(),
+    upstream_alert_received::<8>(),
+    upstream_alert_received::<9>(),
+    upstream_alert_received::<10>(),
+    upstream_alert_sent::<0>(),
+    upstream_alert_sent::<1>(),
+    upstream_alert_sent::<2>(),
+    upstream_alert_sent::<3>(),
+    upstream_alert_sent::<4>(),
+    upstream_alert_sent::<5>(),
+    upstream_alert_sent::<6>(),
+    upstream_alert_sent::<7>(),
+    upstream_alert_sent::<8>(),
     counter("ringwall_upstream_reuses_total", "Requests sent on a reused upstream connection.", |block| {
         block.upstream_reused.get()
     }),
@@ -221,9 +278,10 @@ mod tests {
     #[test]
     fn whatever_goes_wrong_in_tls_is_listed() {
         let listed = |label: &str| METRICS.iter().filter(|metric| metric.label == label).count();
+        // On either side.
         let labels = Failure::ALL.iter().map(|failure| failure.words().label);
         for label in labels.chain(RECEIVED.iter().chain(SENT).map(|(_, words)| words.label)) {
-            assert_eq!(listed(label), 1, "{label}");
+            assert_eq!(listed(label), 2, "{label}");
         }
     }
 
@@ -261,6 +319,13 @@ mod tests {
             &block.downstream_written_bytes,
             &block.upstream_connected,
             &block.upstream_connect_failed,
+        ];
+        let upstream_failures = block
+            .upstream_handshakes_failed
+            .iter()
+            .chain(&block.upstream_alerts_received)
+            .chain(&block.upstream_alerts_sent);
+        let last = [
             &block.upstream_reused,
             &block.upstream_retried,
             &block.upstream_retired,
@@ -278,6 +343,8 @@ mod tests {
             .chain(&block.responses)
             .chain(&block.payload)
             .chain(rest)
+            .chain(upstream_failures)
+            .chain(last)
             .collect();
         assert_eq!(all.len(), METRICS.len());
         for (position, count) in all.iter().enumerate() {

@@ -53,6 +53,7 @@ pub(super) fn note(worker: &Worker, peer: &Peer, outcome: &Outcome, text: &[u8])
             server_name,
             certificate_subject,
             certificate_digest,
+            detail: outcome.detail,
             payload: outcome.payload.map(SealedForm::name),
         });
     });

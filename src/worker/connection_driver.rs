@@ -317,7 +317,10 @@ impl Driver<'_> {
                     DialFault::Refused => ConnectFault::Refused,
                     DialFault::TimedOut => ConnectFault::TimedOut,
                     DialFault::Exhausted => ConnectFault::Exhausted,
-                    DialFault::Handshake => ConnectFault::Handshake,
+                    DialFault::Handshake(failure) => {
+                        tls_notes::upstream_handshake_failed(&self.worker, failure);
+                        ConnectFault::Handshake(failure.words().reason)
+                    }
                 }));
             }
         }
@@ -326,6 +329,9 @@ impl Driver<'_> {
     fn release(&mut self, reusable: bool) {
         self.assignment = None;
         let Some(held) = self.upstream.take() else { return };
+        if let Some(fault) = held.connection.record_fault() {
+            tls_notes::upstream_records_failed(&self.worker, fault);
+        }
         self.in_flight.remove(Operations::UPSTREAM);
         self.started.remove(Operations::UPSTREAM);
         if !reusable || self.now >= held.retires || self.worker.draining.get().is_some() {

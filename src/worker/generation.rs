@@ -16,6 +16,7 @@ use crate::policy::ruleset::{Rules, Ruleset, Server, UpstreamId};
 use crate::policy::upstream_choice::Chooser;
 use crate::policy::upstream_health::{PassiveHealth, UpstreamView};
 use crate::protocol::moment::Monotonic;
+use crate::telemetry::tls_failures::HandshakeFailure;
 
 /// One configuration at work.
 pub(super) struct Generation {
@@ -127,7 +128,11 @@ impl Generation {
         let secured = self.secured(order.upstream, server);
         let refused = server.tls && secured.is_none();
         async move {
-            if refused { Err(DialFault::Handshake) } else { dial(destination, order.limit, secured).await }
+            if refused {
+                Err(DialFault::Handshake(HandshakeFailure::Other))
+            } else {
+                dial(destination, order.limit, secured).await
+            }
         }
     }
 

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use super::generation::{Assignment, Generation};
 use super::state::Worker;
+use super::tls_notes;
 use super::upstream_pool::UpstreamConnection;
 use crate::limits::{ATTEMPTS, SERVICE_HEAD_BYTES};
+use crate::net::dialer::DialFault;
 use crate::net::{clock, ring};
 use crate::policy::exchange::ConnectOrder;
 use crate::policy::service::Service;
@@ -148,9 +150,15 @@ async fn connect(
     }
     let address = generation.address(order.upstream, order.server, worker.random());
     let address = address.ok_or(Failure::Unreachable)?;
-    let Ok(connection) = generation.dial(order, address).await else {
-        worker.metrics.upstream_connect_failed.add(1);
-        return Err(Failure::Unreachable);
+    let connection = match generation.dial(order, address).await {
+        Ok(connection) => connection,
+        Err(fault) => {
+            worker.metrics.upstream_connect_failed.add(1);
+            if let DialFault::Handshake(failure) = fault {
+                tls_notes::upstream_handshake_failed(worker, failure);
+            }
+            return Err(Failure::Unreachable);
+        }
     };
     worker.metrics.upstream_connected.add(1);
     let age = generation.pool.borrow().limits(order.upstream).map_or(Duration::ZERO, |limits| limits.age);

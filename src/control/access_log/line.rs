@@ -187,9 +187,11 @@ fn text_line(line: &mut Vec<u8>, worker: usize, record: &AccessRecord, text: &[u
     line.push(b'\n');
 }
 
-/// What TLS says of the client, and what of payload encryption the request is, by their names: only what there is.
+/// What TLS says of the client, more about the reason, and what of payload encryption the request is, by their names: only
+/// what there is.
 fn known<'a>(record: &AccessRecord, text: &'a [u8]) -> impl Iterator<Item = (&'static [u8], &'a [u8])> {
-    let payload = record.payload.map(|form| (&b"payload"[..], form.as_bytes()));
+    let words = [(&b"detail"[..], record.detail), (b"payload", record.payload)];
+    let words = words.into_iter().filter_map(|(name, word)| Some((name, word?.as_bytes())));
     let (asked, shown) = (!record.server_name.is_empty(), !record.certificate_digest.is_empty());
     let all: [(bool, &'static [u8], Span); 3] = [
         (asked, b"server_name", record.server_name),
@@ -198,7 +200,7 @@ fn known<'a>(record: &AccessRecord, text: &'a [u8]) -> impl Iterator<Item = (&'s
     ];
     let shown =
         all.into_iter().filter(|(present, ..)| *present).map(|(_, name, value)| (name, value.of(text)));
-    shown.chain(payload)
+    shown.chain(words)
 }
 
 fn number(line: &mut Vec<u8>, value: u64) {

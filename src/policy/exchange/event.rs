@@ -60,6 +60,6 @@ pub enum ConnectFault {
     TimedOut,
     /// This host has no resources for another connection.
     Exhausted,
-    /// The connection stood, and its TLS handshake failed.
-    Handshake,
+    /// The connection stood, and its TLS handshake failed; why, in a word for the log.
+    Handshake(&'static str),
 }

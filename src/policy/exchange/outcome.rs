@@ -54,6 +54,8 @@ pub struct Outcome {
     pub trace_id: [u8; 32],
     /// Generation of the rules that judged.
     pub generation: u64,
+    /// More about the reason, one word.
+    pub detail: Option<&'static str>,
     /// What of payload encryption it is.
     pub payload: Option<SealedForm>,
 }
@@ -96,6 +98,7 @@ impl Outcome {
             retries: 0,
             trace_id: [b'0'; 32],
             generation,
+            detail: None,
             payload: None,
         }
     }
