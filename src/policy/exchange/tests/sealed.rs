@@ -756,3 +756,20 @@ fn a_response_too_large_for_one_piece_is_a_bad_gateway() {
     let plain = pending.open(&mut sealed).unwrap();
     assert_eq!(read_response(&sealed[plain]).status, 502);
 }
+
+#[test]
+fn a_client_is_read_only_once_it_was_told_to_send() {
+    let mut app = App::new(Aead::Aes128Gcm);
+    let mut stage = stage(PayloadMode::Accept);
+    let wire = String::from_utf8_lossy(&posted(&app.seal(1, b""))).replacen(
+        "\r\n",
+        "\r\nExpect: 100-continue\r\n",
+        1,
+    );
+    let (head, _) = wire.split_once("\r\n\r\n").unwrap();
+    stage.hold(Side::Downstream, 0).client(format!("{head}\r\n\r\n"));
+    assert!(!stage.is_reading_client());
+    stage.hold(Side::Downstream, usize::MAX);
+    assert_eq!(stage.at_client(), "HTTP/1.1 100 Continue\r\n\r\n");
+    assert!(stage.is_reading_client());
+}
