@@ -38,6 +38,7 @@ pub(crate) struct AnswerReader {
     pieces: Vec<u8>,
     body_bytes: usize,
     is_refused: bool,
+    is_last: bool,
     kept: Vec<u8>,
 }
 
@@ -67,6 +68,7 @@ impl AnswerReader {
         self.stage = Stage::Head;
         self.body_bytes = 0;
         self.is_refused = false;
+        self.is_last = false;
         self.kept.clear();
     }
 
@@ -86,6 +88,11 @@ impl AnswerReader {
     /// Whether it was 429.
     pub(crate) fn is_refused(&self) -> bool {
         self.is_refused
+    }
+
+    /// Whether it was 429 and the connection ends with it.
+    pub(crate) fn is_last(&self) -> bool {
+        self.is_last
     }
 
     /// The whole response, if it was to be kept.
@@ -147,6 +154,7 @@ impl AnswerReader {
         };
         self.pieces.clear();
         self.is_refused = head.is_refused;
+        self.is_last = head.is_refused && head.closes;
         self.stage = match head.length {
             Some(0) => Stage::Done,
             Some(left) => Stage::Length { left },
@@ -190,6 +198,7 @@ struct Head {
     /// Of the body; absent: it comes in chunks.
     length: Option<usize>,
     is_refused: bool,
+    closes: bool,
 }
 
 /// Checks a response head; `None` for an incomplete one.
@@ -221,7 +230,8 @@ fn parse_head(bytes: &[u8], expected: &Expected) -> Result<Option<Head>, String>
         }
         length.map_or(Ok(()), |length| check_length(length, expected))?;
     }
-    Ok(Some(Head { bytes: head_bytes, length, is_refused }))
+    let closes = field("connection").is_some_and(|option| option.eq_ignore_ascii_case("close"));
+    Ok(Some(Head { bytes: head_bytes, length, is_refused, closes }))
 }
 
 fn check_length(length: usize, expected: &Expected) -> Result<(), String> {

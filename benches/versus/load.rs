@@ -182,9 +182,8 @@ impl<'a> Load<'a> {
         let mut requests = 0;
         while Instant::now() < end {
             for index in finished.drain(..) {
-                let connection = self.connect(index)?;
-                let intended = connection.intended;
-                std::mem::replace(&mut self.connections[index], connection).channel.abort();
+                self.reconnect(index)?;
+                let intended = self.connections[index].intended;
                 self.start(index, intended)?;
             }
             self.collect(end, &mut finished)?;
@@ -265,6 +264,13 @@ impl<'a> Load<'a> {
         Ok(Connection { channel, intended, sealed: None, sent: 0, answer: AnswerReader::default() })
     }
 
+    /// Puts a new connection in the place of one that is over.
+    fn reconnect(&mut self, index: usize) -> Result<(), String> {
+        let connection = self.connect(index)?;
+        std::mem::replace(&mut self.connections[index], connection).channel.abort();
+        Ok(())
+    }
+
     fn start(&mut self, index: usize, intended: Instant) -> Result<(), String> {
         let connection = &mut self.connections[index];
         connection.intended = intended;
@@ -284,6 +290,7 @@ impl<'a> Load<'a> {
     /// Waits once for the target and appends the connections whose request is answered.
     fn collect(&mut self, deadline: Instant, finished: &mut Vec<usize>) -> Result<(), String> {
         self.events.turn(deadline, &mut self.ready).map_err(|fault| fault.to_string())?;
+        let already = finished.len();
         for &index in &self.ready {
             let Some(connection) = self.connections.get_mut(index) else { continue };
             let is_done = match &mut self.work {
@@ -306,6 +313,12 @@ impl<'a> Load<'a> {
                 let taken = connection.intended.elapsed().as_nanos() as u64;
                 self.latency.record(taken).map_err(|fault| fault.to_string())?;
                 finished.push(index);
+            }
+        }
+        // A refusal ends its connection.
+        for &index in &finished[already..] {
+            if self.connections[index].answer.is_last() {
+                self.reconnect(index)?;
             }
         }
         Ok(())
