@@ -165,7 +165,7 @@ fn measure_tls(bench: &mut Bench, plan: &Plan, results: &mut Results) {
     for run in [Run::TlsSmall, Run::TlsHandshake, Run::TlsBulk] {
         bench.run(&[run], plan, results);
     }
-    bench.cipher(Transport::Tls, plan, results);
+    bench.cipher(Run::TlsBulk, plan, results);
     bench.idle(Transport::Tls, plan, results);
 }
 
@@ -173,7 +173,7 @@ fn measure_tls(bench: &mut Bench, plan: &Plan, results: &mut Results) {
 fn measure_sealed(bench: &mut Bench, plan: &Plan, results: &mut Results) {
     bench.run(&[Run::PlainEcho, Run::SealedSession, Run::SealedSingle], plan, results);
     bench.run(&[Run::Openings, Run::OpeningsRefused], plan, results);
-    bench.cipher(Transport::Sealed { window: 0 }, plan, results);
+    bench.cipher(Run::SealedBulk, plan, results);
 }
 
 fn find_peers(wanted: impl Fn(Name) -> bool) -> Vec<Peer> {

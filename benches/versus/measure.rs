@@ -89,10 +89,8 @@ pub(crate) struct Results {
     /// Bytes of process memory per idle connection beyond the first thousand, and of the process with those.
     pub(crate) idle: BTreeMap<Name, (f64, u64)>,
     pub(crate) idle_tls: BTreeMap<Name, (f64, u64)>,
-    /// CPU µs to encrypt 1 MiB and do nothing else, a sample for each round.
-    pub(crate) cipher_us: Vec<f64>,
-    /// The same in chunks of a sealed response.
-    pub(crate) chunk_cipher_us: Vec<f64>,
+    /// CPU µs to encrypt 1 MiB as a run does and do nothing else, a sample for each round.
+    pub(crate) cipher_us: BTreeMap<Run, Vec<f64>>,
     pub(crate) rate: Option<f64>,
     /// What went wrong, for the reader of the tables.
     pub(crate) notes: Vec<String>,
@@ -127,6 +125,7 @@ impl Sample {
 }
 
 impl Run {
+    /// What is sent in plain.
     fn request(self) -> Request {
         match self {
             Run::Small | Run::SmallAtRate | Run::Single | Run::TlsSmall | Run::TlsHandshake => {
@@ -164,9 +163,9 @@ impl Run {
     fn transport(self, plan: &Plan) -> Transport {
         match self {
             Run::TlsSmall | Run::TlsHandshake | Run::TlsBulk => Transport::Tls,
-            // Made ahead, a message waits for a part of the run's length and for the run.
+            // Made ahead, a message waits until all are made, which takes about as long as the run, and for the run.
             Run::SealedSingle => {
-                Transport::Sealed { window: SINGLE_WINDOW_LEAST + 2 * plan.length.as_secs() }
+                Transport::Sealed { window: SINGLE_WINDOW_LEAST + 3 * plan.length.as_secs() }
             }
             Run::PlainEcho | Run::SealedSession | Run::SealedBulk | Run::Openings | Run::OpeningsRefused => {
                 Transport::Sealed { window: SESSION_WINDOW }
@@ -286,15 +285,12 @@ impl Bench {
         }
     }
 
-    /// What the cipher alone costs, once for each round: in records of TLS, or in chunks of sealed responses.
-    pub(crate) fn cipher(&self, transport: Transport, plan: &Plan, results: &mut Results) {
-        let (bytes, costs) = match transport {
-            Transport::Plain | Transport::Tls => (TLS_RECORD_BYTES, &mut results.cipher_us),
-            Transport::Sealed { .. } => (PAYLOAD_CHUNK_SENT_BYTES, &mut results.chunk_cipher_us),
-        };
+    /// What the cipher alone costs, once for each round, in pieces as large as those of this run.
+    pub(crate) fn cipher(&self, run: Run, plan: &Plan, results: &mut Results) {
+        let bytes = if run == Run::SealedBulk { PAYLOAD_CHUNK_SENT_BYTES } else { TLS_RECORD_BYTES };
         for _ in 0..plan.rounds {
             match cipher::seal_us_per_mib(self.processors.proxy, bytes) {
-                Ok(cost) => costs.push(cost),
+                Ok(cost) => results.cipher_us.entry(run).or_default().push(cost),
                 Err(fault) => results.notes.push(format!("the cipher alone: {fault}")),
             }
         }
@@ -360,14 +356,9 @@ impl Results {
         spread(self.runs.get(&(run, name))?.iter().map(figure).collect())
     }
 
-    /// Least, median and greatest CPU µs to encrypt 1 MiB and do nothing else, in records of TLS.
-    pub(crate) fn cipher_spread(&self) -> Option<(f64, f64, f64)> {
-        spread(self.cipher_us.clone())
-    }
-
-    /// The same in chunks of sealed responses.
-    pub(crate) fn chunk_cipher_spread(&self) -> Option<(f64, f64, f64)> {
-        spread(self.chunk_cipher_us.clone())
+    /// Least, median and greatest CPU µs to encrypt 1 MiB as this run does and do nothing else.
+    pub(crate) fn cipher_spread(&self, run: Run) -> Option<(f64, f64, f64)> {
+        spread(self.cipher_us.get(&run)?.clone())
     }
 
     fn note(&mut self, name: Name, fault: &str) {

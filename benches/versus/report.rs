@@ -154,7 +154,7 @@ fn tls_handshakes(plan: &Plan, results: &Results) -> Option<String> {
 fn tls_bulk(plan: &Plan, results: &Results) -> Option<String> {
     let title = format!("TLS 1.3: 1 MiB response bodies on {} connections", plan.bulk_connections);
     let columns = ["CPU µs/MiB", "x nginx", "MiB/s", "CPU busy", "more than plain, µs/MiB", "x cipher alone"];
-    let cipher = results.cipher_spread();
+    let cipher = results.cipher_spread(Run::TlsBulk);
     let text = table(&title, &columns, plan, |name| {
         let mut cells = against_nginx(results, Run::TlsBulk, name)?;
         let added = added_by_tls(results, name);
@@ -212,7 +212,7 @@ fn goals(results: &Results) -> Option<String> {
     ] {
         rows.push((what.into(), ratio(run, Name::Nginx), goal));
     }
-    let added = added_by_tls(results, ours).zip(results.cipher_spread());
+    let added = added_by_tls(results, ours).zip(results.cipher_spread(Run::TlsBulk));
     let added = added.map(|(added, (_, cipher, _))| added / cipher);
     rows.push(("what TLS adds per MiB down to the cipher alone".into(), added, 1.4));
     let idle = results.idle_tls.get(&ours).map(|(each, _)| each / 1024.0);

@@ -35,7 +35,7 @@ pub(crate) fn bulk(plan: &Plan, results: &Results) -> Option<String> {
     let title =
         format!("Sealed: 1 MiB responses to session messages on {} connections", plan.bulk_connections);
     let columns = ["CPU µs/MiB", "plain", "MiB/s", "CPU busy", "more than plain, µs/MiB", "x cipher alone"];
-    let cipher = results.chunk_cipher_spread();
+    let cipher = results.cipher_spread(Run::SealedBulk);
     let text = table(&title, &columns, plan, |name| {
         let run = Run::SealedBulk;
         let added = added(results, run, Run::BulkDown, name);
@@ -73,8 +73,9 @@ pub(crate) fn openings(plan: &Plan, results: &Results) -> Option<String> {
 pub(crate) fn goals(results: &Results) -> impl Iterator<Item = (&'static str, Option<f64>, f64)> {
     let ours = Name::Ringwall;
     let added_to_bulk = added(results, Run::SealedBulk, Run::BulkDown, ours);
-    let to_cipher =
-        added_to_bulk.zip(results.chunk_cipher_spread()).map(|(added, (_, cipher, _))| added / cipher);
+    let to_cipher = added_to_bulk
+        .zip(results.cipher_spread(Run::SealedBulk))
+        .map(|(added, (_, cipher, _))| added / cipher);
     [
         (
             "what sealing adds per session message of 1 KiB, CPU µs",
