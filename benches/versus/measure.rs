@@ -27,6 +27,8 @@ const IDLE_BASE: usize = 1000;
 /// Part of the slowest peer's throughput that all get in the open loop.
 const OPEN_LOOP_SHARE: f64 = 0.6;
 const MIB: usize = 1024 * 1024;
+/// Single messages that are sent: fewer than a worker takes, which is one in 300 µs.
+const SINGLES_PER_SECOND: f64 = 2500.0;
 /// The payload of a full TLS record.
 const TLS_RECORD_BYTES: usize = 16 * 1024;
 /// In seconds: longer than messages made ahead wait for their turn.
@@ -240,10 +242,14 @@ impl Bench {
         }
         let mut sealed = SealedLoad::connect(running.target.address, sealing)?;
         let mut load = Load::open(&mut self.events, &running.target, &mut sealed, run.connections(plan))?;
-        let warm = load.closed_loop(WARM_UP)?;
+        let drive = |load: &mut Load<'_>, length| match run {
+            Run::SealedSingle => load.open_loop(SINGLES_PER_SECOND, length),
+            _ => load.closed_loop(length),
+        };
+        let warm = drive(&mut load, WARM_UP)?;
         load.prepare(plan.length, &warm)?;
         let before = running.cpu_time();
-        let tally = load.closed_loop(plan.length)?;
+        let tally = drive(&mut load, plan.length)?;
         let used = running.cpu_time().saturating_sub(before);
         drop(load);
         if sealed.opened() == 0 && tally.refused == 0 {
