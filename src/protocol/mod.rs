@@ -12,6 +12,8 @@ pub mod payload;
 pub mod progress;
 pub mod proxy_header;
 pub mod span;
+pub(crate) mod strict_json;
 pub mod tls;
 pub mod tls_names;
+pub mod token;
 pub mod wire_buffer;

@@ -1,0 +1,9 @@
+//! Access tokens: what a request carries, what issuers say, and the judgement made of both. Bytes and the time (seconds
+//! since 1970) in, values out.
+//!
+//! Whether a route lets a judged token through is the policy's business; asking Token Servers, fetching keys and
+//! remembering judgements is left to whoever can make calls. Nothing that a peer sent is ever followed: no key, address
+//!
+//! - [`verdict`]: what a token turned out to be, or why it is none
+
+pub mod verdict;
