@@ -3,7 +3,14 @@
 //!
 //! Whether a route lets a judged token through is the policy's business; asking Token Servers, fetching keys and
 //! remembering judgements is left to whoever can make calls. Nothing that a peer sent is ever followed: no key, address
+//! or algorithm is taken from a token.
 //!
 //! - [`verdict`]: what a token turned out to be, or why it is none
+//! - [`bearer`]: the credentials of a request
+//! - [`algorithm`]: what may sign
+//! - [`compact_jws`]: a signed token, split
 
+pub mod algorithm;
+pub mod bearer;
+pub mod compact_jws;
 pub mod verdict;

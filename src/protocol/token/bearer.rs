@@ -1,0 +1,214 @@
+//! The credentials of a request: one `Authorization` field with the scheme `Bearer` (RFC 6750 section 2.1), `DPoP` (RFC
+//! 9449 section 7.1), or MobileFirst's pair of access token and ID token behind `Bearer`.
+//!
+//! ```text
+//! Authorization: Bearer 1*SP b64token                 [ SP b64token ]  where a pair may come
+//! Authorization: DPoP   1*SP b64token
+//! ```
+//! The scheme's case does not matter. Tokens anywhere else (query, form) are not looked at. What a token is worth, and
+//! whether the scheme suits it, is left to others.
+
+use crate::limits::TOKEN_BYTES;
+
+/// What a request shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Credentials<'a> {
+    /// No `Authorization` field.
+    None,
+    /// A scheme that is not for access tokens. Without a token, like [`None`](Self::None).
+    OtherScheme,
+    /// An access token that whoever has it may use.
+    Bearer(&'a str),
+    /// An access token that comes with a proof of possession.
+    Dpop(&'a str),
+    /// MobileFirst's access token with the ID token of its user.
+    Pair {
+        /// The access token.
+        access: &'a str,
+        /// The ID token.
+        id: &'a str,
+    },
+}
+
+/// Whether an ID token may follow the access token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PairForm {
+    /// One token alone.
+    Refused,
+    /// MobileFirst's form too.
+    Allowed,
+}
+
+/// Why credentials cannot be read: 400 `invalid_request`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CredentialsFault {
+    /// Not what the scheme asks for, or no credentials at all.
+    Malformed,
+    /// More than one `Authorization` field.
+    Repeated,
+    /// A token longer than [`TOKEN_BYTES`].
+    TooLong,
+}
+
+impl CredentialsFault {
+    /// Its stable name in logs and metrics.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Malformed => "credentials-malformed",
+            Self::Repeated => "credentials-repeated",
+            Self::TooLong => "credentials-too-long",
+        }
+    }
+}
+
+/// Reads the values of all `Authorization` fields of a request, without white space around them.
+///
+/// # Errors
+/// [`CredentialsFault`].
+pub fn credentials<'a>(
+    values: impl IntoIterator<Item = &'a [u8]>,
+    pair: PairForm,
+) -> Result<Credentials<'a>, CredentialsFault> {
+    let mut values = values.into_iter();
+    let Some(value) = values.next() else { return Ok(Credentials::None) };
+    if values.next().is_some() {
+        return Err(CredentialsFault::Repeated);
+    }
+    let (scheme, rest) = match value.iter().position(|byte| *byte == b' ') {
+        Some(at) => value.split_at(at),
+        None => (value, &[][..]),
+    };
+    if scheme.is_empty() || !scheme.iter().all(|byte| is_scheme_byte(*byte)) {
+        return Err(CredentialsFault::Malformed);
+    }
+    let is = |name: &[u8]| scheme.eq_ignore_ascii_case(name);
+    let (is_bearer, is_dpop) = (is(b"Bearer"), is(b"DPoP"));
+    if !is_bearer && !is_dpop {
+        return Ok(Credentials::OtherScheme);
+    }
+    let rest = &rest[rest.iter().take_while(|byte| **byte == b' ').count()..];
+    let mut tokens = rest.split(|byte| *byte == b' ');
+    match (tokens.next(), tokens.next(), tokens.next()) {
+        (Some(token), None, _) if is_dpop => Ok(Credentials::Dpop(b64token(token)?)),
+        (Some(token), None, _) => Ok(Credentials::Bearer(b64token(token)?)),
+        (Some(access), Some(id), None) if is_bearer && pair == PairForm::Allowed => {
+            Ok(Credentials::Pair { access: b64token(access)?, id: b64token(id)? })
+        }
+        _ => Err(CredentialsFault::Malformed),
+    }
+}
+
+/// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`, as a text.
+fn b64token(token: &[u8]) -> Result<&str, CredentialsFault> {
+    if token.len() > TOKEN_BYTES {
+        return Err(CredentialsFault::TooLong);
+    }
+    let letters = token.iter().take_while(|byte| is_b64_byte(**byte)).count();
+    let is_padded = token.iter().skip(letters).all(|byte| *byte == b'=');
+    let text = str::from_utf8(token).ok().filter(|_| letters > 0 && is_padded);
+    text.ok_or(CredentialsFault::Malformed)
+}
+
+fn is_b64_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
+}
+
+/// A token of RFC 9110 section 5.6.2.
+fn is_scheme_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How a request's credentials are read, spelt out: `Credentials` prints no token.
+    fn told(values: &[&[u8]], pair: PairForm) -> String {
+        match credentials(values.iter().copied(), pair) {
+            Ok(Credentials::None) => "none".to_owned(),
+            Ok(Credentials::OtherScheme) => "other".to_owned(),
+            Ok(Credentials::Bearer(token)) => format!("bearer {token}"),
+            Ok(Credentials::Dpop(token)) => format!("dpop {token}"),
+            Ok(Credentials::Pair { access, id }) => format!("pair {access} {id}"),
+            Err(fault) => fault.reason().to_owned(),
+        }
+    }
+
+    #[test]
+    fn one_token_behind_its_scheme() {
+        let check = |value: &str, expected: &str| {
+            for pair in [PairForm::Refused, PairForm::Allowed] {
+                assert_eq!(told(&[value.as_bytes()], pair), expected, "{value:?}");
+            }
+        };
+        check("Bearer abc", "bearer abc");
+        check("bearer abc", "bearer abc");
+        check("BEARER abc", "bearer abc");
+        check("Bearer    abc", "bearer abc");
+        check("Bearer mF_9.B5f-4.1JqM", "bearer mF_9.B5f-4.1JqM");
+        check("Bearer a~+/1==", "bearer a~+/1==");
+        check("Bearer bearer", "bearer bearer");
+        check("dpop abc", "dpop abc");
+        check("DPoP abc", "dpop abc");
+        check("Basic YTpi", "other");
+        check("Negotiate", "other");
+        check("Bearerx abc", "other");
+        check("Digest a=\"b\", c=\"d\"", "other");
+        for malformed in [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer =",
+            "Bearer a=b",
+            "Bearer a b c",
+            "Bearer a  b",
+            "Bearer a ",
+            "Bearer a,b",
+            "Bearer a, Bearer b",
+            "Bearer\ta",
+            "Bearer \ta",
+            "Bearer a\tb",
+            "Bearer a\0",
+            "Bearer \"a\"",
+            "Bearer é",
+            "Bearer {\"realm\":1}",
+            "Bear\"er a",
+            "Bearer: a",
+            " Bearer a",
+            "DPoP",
+            "DPoP a b",
+            "Bearer a\r\nb",
+        ] {
+            check(malformed, "credentials-malformed");
+        }
+        assert_eq!(told(&[b"Bearer \xff"], PairForm::Allowed), "credentials-malformed");
+    }
+
+    #[test]
+    fn one_field_alone() {
+        assert_eq!(told(&[], PairForm::Refused), "none");
+        for [first, second] in
+            [["Bearer a", "Bearer a"], ["Bearer a", "Basic b"], ["Basic b", "DPoP a"], ["", ""]]
+        {
+            let values = [first.as_bytes(), second.as_bytes()];
+            assert_eq!(told(&values, PairForm::Refused), "credentials-repeated", "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_pair_only_where_it_may_come() {
+        assert_eq!(told(&[b"bearer a i"], PairForm::Allowed), "pair a i");
+        assert_eq!(told(&[b"Bearer a i"], PairForm::Refused), "credentials-malformed");
+        assert_eq!(told(&[b"Bearer a i="], PairForm::Allowed), "pair a i=");
+        assert_eq!(told(&[b"Bearer a ="], PairForm::Allowed), "credentials-malformed");
+    }
+
+    #[test]
+    fn length_is_bounded() {
+        let value = |length: usize| format!("Bearer {}", "a".repeat(length));
+        assert!(told(&[value(TOKEN_BYTES).as_bytes()], PairForm::Refused).starts_with("bearer a"));
+        assert_eq!(told(&[value(TOKEN_BYTES + 1).as_bytes()], PairForm::Refused), "credentials-too-long");
+        let pair = format!("{} {}", value(3), "i".repeat(TOKEN_BYTES + 1));
+        assert_eq!(told(&[pair.as_bytes()], PairForm::Allowed), "credentials-too-long");
+    }
+}
