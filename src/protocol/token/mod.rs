@@ -9,8 +9,16 @@
 //! - [`bearer`]: the credentials of a request
 //! - [`algorithm`]: what may sign
 //! - [`compact_jws`]: a signed token, split
+//! - [`public_key`]: one key
+//! - [`key_set`]: an issuer's keys
+//! - [`signature`]: verifying with *ring*
 
 pub mod algorithm;
 pub mod bearer;
 pub mod compact_jws;
+#[cfg(test)]
+mod fixture;
+pub mod key_set;
+pub mod public_key;
+pub mod signature;
 pub mod verdict;
