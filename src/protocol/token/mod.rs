@@ -12,9 +12,13 @@
 //! - [`public_key`]: one key
 //! - [`key_set`]: an issuer's keys
 //! - [`signature`]: verifying with *ring*
+//! - [`claim_set`]: claims, one by one
+//! - [`claims`]: JSON Web Tokens
 
 pub mod algorithm;
 pub mod bearer;
+pub mod claim_set;
+pub mod claims;
 pub mod compact_jws;
 #[cfg(test)]
 mod fixture;
