@@ -14,6 +14,7 @@
 //! - [`signature`]: verifying with *ring*
 //! - [`claim_set`]: claims, one by one
 //! - [`claims`]: JSON Web Tokens
+//! - [`introspection`]: asking the Token Server
 
 pub mod algorithm;
 pub mod bearer;
@@ -22,6 +23,7 @@ pub mod claims;
 pub mod compact_jws;
 #[cfg(test)]
 mod fixture;
+pub mod introspection;
 pub mod key_set;
 pub mod public_key;
 pub mod signature;
