@@ -15,9 +15,11 @@
 //! - [`claim_set`]: claims, one by one
 //! - [`claims`]: JSON Web Tokens
 //! - [`introspection`]: asking the Token Server
+//! - [`challenge`]: what is answered to who has no good token
 
 pub mod algorithm;
 pub mod bearer;
+pub mod challenge;
 pub mod claim_set;
 pub mod claims;
 pub mod compact_jws;
