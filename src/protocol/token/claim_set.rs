@@ -19,6 +19,13 @@ pub enum TimeUnit {
     Milliseconds,
 }
 
+impl TimeUnit {
+    /// A time at which something ends, in seconds.
+    pub(super) fn expiry(self, member: &Member) -> Result<u64, TokenFault> {
+        seconds(member, self, Towards::Earlier)
+    }
+}
+
 /// One object of claims.
 pub(super) struct ClaimSet {
     object: Object,
@@ -218,7 +225,7 @@ fn seconds(member: &Member, unit: TimeUnit, towards: Towards) -> Result<u64, Tok
 }
 
 /// A word of a scope (RFC 6749 section 3.3).
-fn is_scope_token(word: &str) -> bool {
+pub(super) fn is_scope_token(word: &str) -> bool {
     let is_allowed = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
     !word.is_empty() && word.bytes().all(is_allowed)
 }

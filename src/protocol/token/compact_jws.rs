@@ -4,7 +4,8 @@
 //! base64url(header) . base64url(payload) . base64url(signature)       no padding, no stray bits
 //! ```
 //! Of the header `alg`, `kid` and `typ` are read, and `crit` and `b64` refused. `jwk`, `jku`, `x5u`, `x5c` and `jpk` are
-//! not looked at: a key comes from the issuer alone. The payload is decoded by [`CompactJws::payload`], which is for after the signature.
+//! not looked at: a token's key comes from its issuer alone. The payload is decoded by [`CompactJws::payload`], which is for
+//! after the signature.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;

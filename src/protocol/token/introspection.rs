@@ -167,7 +167,7 @@ fn write_pair(out: &mut Vec<u8>, name: &str, value: &str) {
 }
 
 /// RFC 6749 appendix B.
-fn write_encoded(out: &mut Vec<u8>, value: &str) {
+pub(super) fn write_encoded(out: &mut Vec<u8>, value: &str) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     for byte in value.bytes() {
         match byte {

@@ -15,6 +15,7 @@
 //! - [`claim_set`]: claims, one by one
 //! - [`claims`]: JSON Web Tokens
 //! - [`introspection`]: asking the Token Server
+//! - [`mobilefirst`]: the pair of tokens of MobileFirst Platform
 //! - [`challenge`]: what is answered to who has no good token
 
 pub mod algorithm;
@@ -27,6 +28,7 @@ pub mod compact_jws;
 mod fixture;
 pub mod introspection;
 pub mod key_set;
+pub mod mobilefirst;
 pub mod public_key;
 pub mod signature;
 pub mod verdict;
