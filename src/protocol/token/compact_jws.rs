@@ -106,6 +106,12 @@ impl Header {
     pub fn has_type(&self) -> bool {
         self.members.member("typ").is_some()
     }
+
+    /// `jwk`: for who expects a key in the header, as DPoP does. It proves that the sender has the private key, and nothing
+    /// of who they are.
+    pub(super) fn embedded_key(&self) -> Option<&Object> {
+        self.members.object("jwk")
+    }
 }
 
 /// What base64url means. `None` for padding, another alphabet, or bits that mean nothing.

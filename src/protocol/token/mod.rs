@@ -16,6 +16,8 @@
 //! - [`claims`]: JSON Web Tokens
 //! - [`introspection`]: asking the Token Server
 //! - [`mobilefirst`]: the pair of tokens of MobileFirst Platform
+//! - [`proof_of_possession`]: DPoP proofs
+//! - [`proof_target`]: where a proof is for
 //! - [`challenge`]: what is answered to who has no good token
 
 pub mod algorithm;
@@ -29,6 +31,8 @@ mod fixture;
 pub mod introspection;
 pub mod key_set;
 pub mod mobilefirst;
+pub mod proof_of_possession;
+pub mod proof_target;
 pub mod public_key;
 pub mod signature;
 pub mod verdict;
