@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 
 /// An object's members by their names.
 #[derive(Debug)]
@@ -112,8 +114,8 @@ impl<'de> Visitor<'de> for ScalarVisitor<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Option<String>, A::Error> {
         let mut found = None;
-        while let Some(member) = access.next_key::<String>()? {
-            if member == self.name {
+        while let Some(is_asked) = access.next_key_seed(IsName(self.name))? {
+            if is_asked {
                 found = match access.next_value::<Member>()? {
                     Member::Text(text) => Some(text),
                     Member::Unsigned(number) => Some(number.to_string()),
@@ -127,6 +129,29 @@ impl<'de> Visitor<'de> for ScalarVisitor<'_> {
             }
         }
         Ok(found)
+    }
+}
+
+/// Whether a text is this one, without a copy of it.
+struct IsName<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for IsName<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for IsName<'_> {
+    type Value = bool;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the name of a member")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<bool, E> {
+        Ok(text == self.0)
     }
 }
 
@@ -251,8 +276,7 @@ mod tests {
 
     #[test]
     fn a_scalar_is_found_at_the_top_alone() {
-        let text =
-            r#"{"o": {"a": 1}, "l": ["a"], "t": "x\ny", "n": 7, "m": -7, "f": 1.5, "b": true, "z": null}"#;
+        let text = r#"{"o": {"a": 1}, "l": ["a"], "t": "x\ny", "n": 7, "m": -7, "f": 1.5, "b": true, "z": null, "\u0065s\n": 1}"#;
         let check =
             |name: &str, value: Option<&str>| assert_eq!(scalar(text, name).as_deref(), value, "{name}");
         check("t", Some("x\ny"));
@@ -260,6 +284,7 @@ mod tests {
         check("m", Some("-7"));
         check("f", Some("1.5"));
         check("b", Some("true"));
+        check("es\n", Some("1"));
         for name in ["a", "o", "l", "z", "none", ""] {
             check(name, None);
         }

@@ -10,8 +10,8 @@
 
 use crate::limits::TOKEN_BYTES;
 
-/// What a request shows.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What a request shows. It is neither printed nor compared: it holds secrets.
+#[derive(Clone, Copy)]
 pub enum Credentials<'a> {
     /// No `Authorization` field.
     None,

@@ -167,6 +167,48 @@ fn an_id_token_is_no_access_token() {
     );
 }
 
+/// The shapes in which known servers write access tokens and ID tokens.
+#[test]
+fn tokens_of_known_servers() {
+    let lenient = JwtRules { requires_type: false, ..rules() };
+    let check = |server: &str, change: Value, expected: Result<(&str, &str), TokenFault>| {
+        let mut claims =
+            json!({ "iss": "https://issuer", "aud": "orders", "exp": NOW + 60, "iat": NOW, "sub": "user" });
+        for (name, value) in change.as_object().expect("an object") {
+            claims[name] = value.clone();
+        }
+        let token = sign(Algorithm::Rs256, r#"{"alg":"RS256","typ":"JWT","kid":"r"}"#, &claims.to_string());
+        let judged = judge_jwt(&token, &lenient, &keys(), NOW);
+        let said = judged.map(|judgement| {
+            ["client_id", "scope"].map(|name| judgement.claim(name).unwrap_or_default().into_owned())
+        });
+        assert_eq!(said, expected.map(|(client, scope)| [client.to_owned(), scope.to_owned()]), "{server}");
+    };
+    let access =
+        json!({ "ver": "1", "jti": "AT.1", "cid": "app", "scope": "read", "scp": ["read"], "usl": 0 });
+    check("Onegini", access, Ok(("app", "read")));
+    check(
+        "Auth0",
+        json!({ "azp": "app", "scope": "read", "aud": ["orders", "userinfo"] }),
+        Ok(("app", "read")),
+    );
+    check("Auth0 ID", json!({ "aud": "orders", "nonce": "n", "name": "U" }), Err(TokenFault::OtherKind));
+    check(
+        "Keycloak",
+        json!({ "typ": "Bearer", "azp": "app", "scope": "read", "acr": "1" }),
+        Ok(("app", "read")),
+    );
+    check("Keycloak ID", json!({ "typ": "ID", "azp": "app", "at_hash": "x" }), Err(TokenFault::OtherKind));
+    check("Okta", json!({ "cid": "app", "scp": ["read", "write"], "ver": 1 }), Ok(("app", "read write")));
+    check(
+        "Cognito",
+        json!({ "client_id": "app", "token_use": "access", "scope": "read" }),
+        Ok(("app", "read")),
+    );
+    check("Cognito ID", json!({ "token_use": "id" }), Err(TokenFault::OtherKind));
+    check("Entra", json!({ "azp": "app", "azpacr": "1", "scp": "read", "ver": "2.0" }), Ok(("app", "read")));
+}
+
 #[test]
 fn fapi_leaves_strong_algorithms_and_bound_tokens() {
     let fapi = JwtRules { is_fapi: true, ..rules() };
