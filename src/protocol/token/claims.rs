@@ -7,13 +7,14 @@
 //! 4. the key, by name among the issuer's own; then the signature. No claim is read before
 //! 5. issuer and audience
 //! 6. times: `exp`, `nbf`, `iat`
-//! 7. it is no ID token
+//! 7. it is no ID token, and no message to a client
 //! 8. everything else: a claim of a wrong type is a fault; with FAPI it has to be bound to a key
 //!
 //! Without a type, or with the type `JWT`, a token might be an ID token, which a client shows to nobody else and which the
 //! same key signs. It is taken for one if it has `nonce`, `at_hash`, `c_hash` or `s_hash`, which go with a login; says so
 //! itself (`token_use`, `typ` in the claims); or names its client by `azp` alone while it is for nothing: neither
-//! `client_id` nor `cid`, `scope` nor `scp`.
+//! `client_id` nor `cid`, `scope` nor `scp`. Nor is a message to one of the issuer's clients an access token: a security
+//! event (`events`, RFC 8417), or a signed answer to an introspection (`token_introspection`, RFC 9701).
 
 use super::algorithm::Algorithm;
 use super::claim_set::{ClaimSet, TimeUnit};
@@ -59,7 +60,7 @@ pub fn judge_jwt(token: &str, rules: &JwtRules, keys: &KeySet, now: u64) -> Resu
     claims.check_issuer(&rules.issuer, true)?;
     claims.check_audience(&rules.audience, true)?;
     claims.check_times(now, rules.skew, true)?;
-    if !jws.header.is_type(ACCESS_TYPE) && is_id_token(&claims) {
+    if !jws.header.is_type(ACCESS_TYPE) && is_of_another_kind(&claims) {
         return Err(TokenFault::OtherKind);
     }
     let judgement = claims.judgement(rules.index)?;
@@ -90,13 +91,13 @@ fn has_access_type(header: &Header, is_required: bool) -> bool {
     header.is_type(ACCESS_TYPE) || !is_required && (!header.has_type() || header.is_type("JWT"))
 }
 
-fn is_id_token(claims: &ClaimSet) -> bool {
+fn is_of_another_kind(claims: &ClaimSet) -> bool {
     let says = |name: &str, kind: &str| {
         let own = claims.object().text(name);
         own.is_some_and(|own| own.eq_ignore_ascii_case(kind))
     };
     let has_any = |names: &[&str]| names.iter().any(|name| claims.has(name));
-    has_any(&["nonce", "at_hash", "c_hash", "s_hash"])
+    has_any(&["nonce", "at_hash", "c_hash", "s_hash", "events", "token_introspection"])
         || says("token_use", "id")
         || says("typ", "ID")
         || claims.has("azp") && !has_any(&["client_id", "cid", "scope", "scp"])

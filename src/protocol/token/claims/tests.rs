@@ -150,7 +150,7 @@ fn an_id_token_is_no_access_token() {
         assert_eq!(judge_jwt(&token, &lenient, &keys(), NOW).err(), expected, "{claims}");
     };
     check(&[], None);
-    for mark in ["nonce", "at_hash", "c_hash", "s_hash"] {
+    for mark in ["nonce", "at_hash", "c_hash", "s_hash", "events", "token_introspection"] {
         check(&[(mark, json!("x"))], Some(TokenFault::OtherKind));
     }
     check(&[("token_use", json!("id"))], Some(TokenFault::OtherKind));
