@@ -23,7 +23,7 @@ pub enum ClientAuthentication<'a> {
         /// The client's id.
         id: &'a str,
         /// Its secret.
-        secret: &'a str,
+        secret: &'a [u8],
     },
     /// A signed assertion (RFC 7523 section 2.2).
     Assertion(&'a str),
@@ -88,27 +88,27 @@ impl Outage {
 /// Writes the question's form, `application/x-www-form-urlencoded`.
 pub fn write_form(out: &mut Vec<u8>, token: &str, authentication: ClientAuthentication<'_>) {
     out.extend_from_slice(b"token=");
-    write_encoded(out, token);
-    write_pair(out, "token_type_hint", "access_token");
+    write_encoded(out, token.as_bytes());
+    write_pair(out, "token_type_hint", b"access_token");
     match authentication {
         ClientAuthentication::Outside => {}
         ClientAuthentication::Form { id, secret } => {
-            write_pair(out, "client_id", id);
+            write_pair(out, "client_id", id.as_bytes());
             write_pair(out, "client_secret", secret);
         }
         ClientAuthentication::Assertion(assertion) => {
-            let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+            let kind = b"urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
             write_pair(out, "client_assertion_type", kind);
-            write_pair(out, "client_assertion", assertion);
+            write_pair(out, "client_assertion", assertion.as_bytes());
         }
     }
 }
 
 /// Writes the value of `Authorization` for a client's id and secret: both form-encoded first (RFC 6749 section 2.3.1), so
 /// that an id may hold a colon.
-pub fn write_basic(out: &mut Vec<u8>, id: &str, secret: &str) {
+pub fn write_basic(out: &mut Vec<u8>, id: &str, secret: &[u8]) {
     let mut pair = Zeroizing::new(Vec::with_capacity(3 * (id.len() + secret.len()) + 1));
-    write_encoded(&mut pair, id);
+    write_encoded(&mut pair, id.as_bytes());
     pair.push(b':');
     write_encoded(&mut pair, secret);
     let encoded = Zeroizing::new(BASE64.encode(&*pair));
@@ -159,7 +159,7 @@ fn judge(body: &[u8], rules: &IntrospectionRules, now: u64) -> Result<Judgement,
 }
 
 /// One more pair of a form.
-fn write_pair(out: &mut Vec<u8>, name: &str, value: &str) {
+fn write_pair(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.push(b'&');
     out.extend_from_slice(name.as_bytes());
     out.push(b'=');
@@ -167,9 +167,9 @@ fn write_pair(out: &mut Vec<u8>, name: &str, value: &str) {
 }
 
 /// RFC 6749 appendix B.
-pub(super) fn write_encoded(out: &mut Vec<u8>, value: &str) {
+pub(super) fn write_encoded(out: &mut Vec<u8>, value: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    for byte in value.bytes() {
+    for &byte in value {
         match byte {
             b' ' => out.push(b'+'),
             b'*' | b'-' | b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => out.push(byte),

@@ -99,10 +99,10 @@ impl MobileFirstRules {
 /// Writes the form that asks the server itself to judge the tokens (`/authorization/v1/token/validation`).
 pub fn write_validation_form(out: &mut Vec<u8>, access: &str, id: Option<&str>) {
     out.extend_from_slice(b"token=");
-    write_encoded(out, access);
+    write_encoded(out, access.as_bytes());
     if let Some(id) = id {
         out.extend_from_slice(b"&id_token=");
-        write_encoded(out, id);
+        write_encoded(out, id.as_bytes());
     }
 }
 

@@ -24,7 +24,7 @@ fn form(token: &str, authentication: ClientAuthentication<'_>) -> String {
 fn forms_say_the_token_and_who_asks() {
     let outside = form("a+/~.=", ClientAuthentication::Outside);
     assert_eq!(outside, "token=a%2B%2F%7E.%3D&token_type_hint=access_token");
-    let post = form("t", ClientAuthentication::Form { id: "a&b", secret: "s s=é" });
+    let post = form("t", ClientAuthentication::Form { id: "a&b", secret: "s s=é".as_bytes() });
     assert_eq!(post, "token=t&token_type_hint=access_token&client_id=a%26b&client_secret=s+s%3D%C3%A9");
     let assertion = form("t", ClientAuthentication::Assertion("h.p.s"));
     assert_eq!(
@@ -40,7 +40,7 @@ fn forms_say_the_token_and_who_asks() {
 fn basic_credentials_are_form_encoded_first() {
     let check = |id: &str, secret: &str, expected: &str| {
         let mut out = Vec::new();
-        write_basic(&mut out, id, secret);
+        write_basic(&mut out, id, secret.as_bytes());
         let text = String::from_utf8(out).expect("a text");
         let pair = BASE64.decode(text.strip_prefix("Basic ").expect("the scheme")).expect("base64");
         assert_eq!(String::from_utf8(pair).expect("a text"), expected);
