@@ -44,6 +44,8 @@ fn record(batch: &mut LogBatch) -> AccessRecord {
         server_name: Span::default(),
         certificate_subject: Span::default(),
         certificate_digest: Span::default(),
+        detail: None,
+        payload: None,
     }
 }
 

@@ -2,7 +2,11 @@
 //!
 //! What a configuration may set has its default here; what it may not set has its only value here.
 
+mod token;
+
 use std::time::Duration;
+
+pub use token::*;
 
 // --- Buffers -------------------------------------------------------------------------------------------------
 
@@ -184,6 +188,10 @@ pub const PAYLOAD_CLOCK_SLACK: u64 = 2;
 pub const REPLAY_STALE: u64 = 15 * 60;
 /// How often what has long expired is emptied: before it could look like what is still to expire, hours later.
 pub const REPLAY_SWEEP: Duration = Duration::from_secs(10 * 60);
+/// How often the fill level of the replay memory is looked at.
+pub const REPLAY_LOOK: Duration = Duration::from_secs(5);
+/// Lines of it that such a look reads: half a MiB, and a level to within a few in a thousand.
+pub const REPLAY_SAMPLE: u64 = 8192;
 /// Lines of the replay memory in which a message may stand.
 pub const REPLAY_REACH: usize = 16;
 /// Times that a message tries for a slot which others were quicker to take. Each failure is another's success.
@@ -205,38 +213,6 @@ pub const PAYLOAD_KEY_DOCUMENT_SECONDS: u64 = 7 * 24 * 60 * 60;
 const _: () = assert!(PAYLOAD_TICKET_BYTES * 4 / 3 + 128 <= PAYLOAD_SESSION_BYTES);
 const _: () = assert!(PAYLOAD_CHUNK_SENT_BYTES <= PAYLOAD_CHUNK_BYTES);
 const _: () = assert!(2 * PAYLOAD_CHUNK_BYTES + HEAD_ROOM + TAIL_ROOM <= BUFFER_LARGE_BYTES);
-
-// --- Tokens --------------------------------------------------------------------------------------------------
-
-/// Bytes of one access token or ID token, and of a DPoP proof: with a few dozen claims and an RSA-4096 signature a token
-/// has 3 KiB, and two of these fill half of a head.
-pub const TOKEN_BYTES: usize = 8 * 1024;
-/// Bytes of a key's name, and of a token's type: SHA-512 in hexadecimal has 128.
-pub const TOKEN_KID_BYTES: usize = 256;
-/// Bytes of an issuer's set of keys: the largest public ones have some ten keys with certificate chains, 64 KiB.
-pub const KEY_SET_BYTES: usize = 256 * 1024;
-/// Keys of one set; more are skipped. What looks for a key without a name tries them all.
-pub const KEY_SET_KEYS: usize = 64;
-/// Ill-formed keys of one set that are named in the log.
-pub const KEY_SET_COMPLAINTS: usize = 16;
-/// Bytes of a Token Server's answer about one token: user details included, answers have some KiB.
-pub const INTROSPECTION_BYTES: usize = 64 * 1024;
-/// Default distance of clocks that `exp`, `nbf` and `iat` are given, in seconds: what FAPI 2.0 (section 5.3.4) demands.
-pub const TOKEN_SKEW_SECONDS: u64 = 10;
-/// A token issued further in the future than this, in seconds, is refused, whatever the skew (FAPI 2.0 section 5.3.4).
-pub const TOKEN_FUTURE_SECONDS: u64 = 60;
-/// A time beyond this (in the year 5138) is none in seconds, one below it in milliseconds is none after 1973: the unit is
-/// wrong, and is not guessed.
-pub const TOKEN_TIME_MAX: u64 = 100_000_000_000;
-/// How old a DPoP proof may be, in seconds: proofs are made for one request. As long is each of them remembered.
-pub const PROOF_AGE_SECONDS: u64 = 60;
-/// Bytes of the name of a proof (`jti`): a UUID has 36.
-pub const PROOF_JTI_BYTES: usize = 256;
-/// How long the server's nonces for proofs last at least, in seconds; at most twice that.
-pub const PROOF_NONCE_SECONDS: u64 = 60;
-
-const _: () = assert!(TOKEN_SKEW_SECONDS <= TOKEN_FUTURE_SECONDS);
-const _: () = assert!(TOKEN_BYTES * 2 <= HEADER_BYTES);
 
 // --- The payload client --------------------------------------------------------------------------------------
 
@@ -467,12 +443,26 @@ pub const PAYLOAD_KEY_FILE_BYTES: usize = 64 * 1024;
 pub const PAYLOAD_APPLICATIONS: usize = 4096;
 /// Start ids of proxies that share tickets.
 pub const PAYLOAD_START_IDS: usize = 64;
+/// Questions that one request may have asked: more are the same ones over again.
+pub const QUESTIONS: u32 = 8;
 /// Default time for an answer of the policy service: a request waits for it.
 pub const POLICY_TIMEOUT: Duration = Duration::from_millis(500);
 /// Default time for which an answer of the policy service is good.
 pub const POLICY_CACHE_TIME: Duration = Duration::from_secs(5 * 60);
 /// Default answers of the policy service kept.
 pub const POLICY_CACHE_ENTRIES: usize = 1000;
+/// How long an answer that is no longer good stands in for one that cannot be had: as long as somebody may need to notice.
+pub const POLICY_STALE: Duration = Duration::from_secs(60 * 60);
+/// How long such an answer holds before the service is asked once more.
+pub const POLICY_REST: Duration = Duration::from_secs(5);
+/// Applications that one worker asks the policy service about at once; beyond it 503.
+pub const POLICY_CALLS: usize = 64;
+/// An answer of the policy service: one member, and whatever else it may say.
+pub const POLICY_ANSWER_BYTES: usize = 16 * 1024;
+/// The head of an answer to a call of our own.
+pub const SERVICE_HEAD_BYTES: usize = 16 * 1024;
+/// A file with the password for a service.
+pub const PASSWORD_FILE_BYTES: usize = 4 * 1024;
 /// Most answers of the policy service a configuration may keep: some MiB.
 pub const POLICY_CACHE_ENTRIES_MAX: usize = 100_000;
 /// Bytes of one configuration file.

@@ -71,7 +71,12 @@ fn with(table: &str, key: &str, value: &str) -> String {
             format!("{listener}{upstream}{route}[[payload.application]]\n{setting}\n{others}\n")
         }
         "payload.policy" => {
-            let url = if key == "url" { "" } else { "url = 'http://a/b'" };
+            let url = match key {
+                "url" => "",
+                "upstream" => "path = '/b'",
+                "path" => "upstream = 'orders'",
+                _ => "url = 'http://a/b'",
+            };
             format!("{listener}{upstream}{route}[payload.policy]\n{setting}\n{url}\n")
         }
         "payload.policy.cache" => {

@@ -446,7 +446,8 @@ fn payload_encryption_has_keys_and_bounds() {
 fn payload_encryption_has_a_policy_for_applications() {
     let settings =
         config::parse(SEALED, "etc/ringwall.toml", std::iter::empty()).expect("a good configuration");
-    let rules = settings.settings.ruleset.payload.expect("payload encryption");
+    let settings = settings.settings;
+    let rules = settings.ruleset.payload.as_ref().expect("payload encryption");
     let check = |id, platform, version, expected| {
         assert_eq!(rules.judge_application(Some(Application { id, platform, version })), expected);
     };
@@ -454,14 +455,19 @@ fn payload_encryption_has_a_policy_for_applications() {
     check("shop", "ios", "3.1", ApplicationVerdict::Says(Encryption::Disabled));
     check("shop", "android", "2.1", ApplicationVerdict::Says(Encryption::Disabled));
     check("bank", "ios", "2.1", ApplicationVerdict::Ask);
-    let service = rules.service.as_ref().expect("a service");
-    assert_eq!((service.server.place().as_str(), service.path.as_str()), ("policy.test:443", "/a"));
+    let policy = rules.service.as_ref().expect("a service");
+    let service = &settings.ruleset.services[usize::from(policy.service.0)];
+    let upstream = &settings.ruleset.upstreams[usize::from(service.upstream.0)];
+    assert_eq!((upstream.name.as_str(), service.name.as_str()), ("[payload.policy]", "[payload.policy]"));
+    assert_eq!((upstream.servers[0].place().as_str(), service.path.as_str()), ("policy.test:443", "/a"));
+    assert_eq!(settings.tls.upstreams.len(), settings.ruleset.upstreams.len());
+    assert!(settings.tls.upstreams[usize::from(service.upstream.0)].is_some());
     let credentials = service.credentials.as_ref().expect("credentials");
     assert_eq!(
         (credentials.username.as_str(), &credentials.password_file),
         ("ringwall", &PathBuf::from("etc/p.secret"))
     );
-    assert_eq!((service.timeout.as_secs(), service.cache_time.as_secs(), service.cache_entries), (1, 2, 3));
+    assert_eq!((service.timeout.as_secs(), policy.cache_time.as_secs(), policy.cache_entries), (1, 2, 3));
 }
 
 #[test]

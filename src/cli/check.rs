@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{EXIT_FAILED, EXIT_USAGE, complain};
 use crate::config::{ConfigError, Loaded, Place, Warning};
+use crate::control::service_secrets::read_passwords;
 use crate::net::clock;
 use crate::net::payload::material::KeyMaterial;
 use crate::net::payload::settings::PayloadKeySettings;
@@ -35,6 +36,13 @@ pub(super) fn with_files(mut loaded: Loaded, config: &Path) -> Result<Loaded, Ve
             let (place, key) = named(path.as_deref());
             errors.push(ConfigError { place, key, message });
         }
+    }
+    match read_passwords(&mut loaded.settings.ruleset.services) {
+        Ok(odd) => warnings.extend(odd.into_iter().map(|found| (found.path, found.message))),
+        Err(wrong) => errors.extend(wrong.into_iter().map(|found| {
+            let (place, key) = named(Some(&found.path));
+            ConfigError { place, key, message: found.message }
+        })),
     }
     let warnings: Vec<_> = warnings
         .into_iter()

@@ -14,14 +14,14 @@ use super::attempts::{Attempts, Remedy};
 use super::fault::ClientFault;
 use super::keyring::Keyring;
 use super::origin::Origin;
-use super::outer::{OuterHead, OuterPiece};
+use super::outer::in_clear;
 use super::problem::ProblemKind;
 use super::request::{Form, Request, RequestSealer};
 use super::response::{Pending, ResponseHead};
 use super::session::{self, ClientSession, Opening, ProxyClock};
 use super::transport::{Link, Timeouts, TlsTrust, monotonic, random, wall_seconds};
 use crate::limits;
-use crate::protocol::http1::HeadWriter;
+use crate::protocol::http1::{HeadWriter, ReceivedHead, ResponsePiece};
 use crate::protocol::payload::ticket::AppIdentity;
 use conversation::{Outgoing, converse};
 use receiver::Receiver;
@@ -377,7 +377,7 @@ impl Client {
         body: &[u8],
         max: usize,
         tap: &mut dyn Tap,
-    ) -> Result<(OuterHead, Vec<u8>), ClientFault> {
+    ) -> Result<(ReceivedHead, Vec<u8>), ClientFault> {
         let mut link = self.link()?;
         let (outer, answer, is_reusable) = ask_over(&mut link, head, body, max, tap)?;
         if is_reusable {
@@ -423,8 +423,8 @@ fn get_head(origin: &Origin, path: &str) -> Vec<u8> {
 }
 
 /// What was fetched, if it was.
-fn document((outer, body): (OuterHead, Vec<u8>)) -> Result<Vec<u8>, ClientFault> {
-    if outer.status == 200 { Ok(body) } else { Err(outer.in_clear(&body)) }
+fn document((outer, body): (ReceivedHead, Vec<u8>)) -> Result<Vec<u8>, ClientFault> {
+    if outer.status == 200 { Ok(body) } else { Err(in_clear(&outer, &body)) }
 }
 
 /// The head and body of the answer to what is no message, and whether the connection can be used again.
@@ -434,7 +434,7 @@ fn ask_over(
     body: &[u8],
     max: usize,
     tap: &mut dyn Tap,
-) -> Result<(OuterHead, Vec<u8>, bool), ClientFault> {
+) -> Result<(ReceivedHead, Vec<u8>, bool), ClientFault> {
     tap.request_head(head);
     if !body.is_empty() {
         tap.request_body(body);
@@ -443,15 +443,15 @@ fn ask_over(
     let mut outgoing = Outgoing::whole([head, body].concat());
     let is_reusable = converse(link, &mut outgoing, tap, &mut |piece, tap| {
         match piece {
-            OuterPiece::Head(head) => {
+            ResponsePiece::Head(head) => {
                 tap.response_head(&head.bytes);
                 outer = Some(head);
             }
-            OuterPiece::Body(bytes) => {
+            ResponsePiece::Body(bytes) => {
                 tap.response_body(bytes);
                 answer.extend_from_slice(bytes);
             }
-            OuterPiece::NeedMore | OuterPiece::End => {}
+            ResponsePiece::NeedMore | ResponsePiece::End => {}
         }
         if answer.len() > max { Err(ClientFault::ResponseTooLarge) } else { Ok(()) }
     })?;

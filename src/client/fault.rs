@@ -1,7 +1,7 @@
 //! Why a call fails, from the client's side of the protocol.
 
 use super::problem::Problem;
-use crate::protocol::http1::Rejection;
+use crate::protocol::http1::{Rejection, ResponseFault};
 use crate::protocol::payload::binary_http::BhttpFault;
 use crate::protocol::payload::chunk_stream::ChunkFault;
 use crate::protocol::payload::key_document::DocumentFault;
@@ -85,9 +85,12 @@ impl From<BhttpFault> for ClientFault {
     }
 }
 
-impl From<Rejection> for ClientFault {
-    fn from(rejection: Rejection) -> Self {
-        Self::Outer(rejection)
+impl From<ResponseFault> for ClientFault {
+    fn from(fault: ResponseFault) -> Self {
+        match fault {
+            ResponseFault::Rejected(rejection) => Self::Outer(rejection),
+            ResponseFault::Truncated => Self::OuterTruncated,
+        }
     }
 }
 

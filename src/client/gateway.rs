@@ -20,9 +20,9 @@ use crate::protocol::payload::session::open_request;
 use crate::protocol::payload::ticket::{AppIdentity, SessionFacts, TicketKey, TicketKeys};
 use crate::protocol::progress::Progress;
 
-use super::outer::{OuterHead, OuterPiece, OuterReader};
+use super::outer::OUTER_HEAD_LIMITS;
 use super::request::Form;
-use crate::protocol::http1::Method;
+use crate::protocol::http1::{Method, ReceivedHead, ResponsePiece, ResponseReader};
 
 /// What time it is for the proxy.
 pub(super) const NOW: u64 = 1_790_000_000;
@@ -183,17 +183,17 @@ pub(super) fn problem(status: u16, name: &str, more: &str) -> Vec<u8> {
 }
 
 /// The head of an outer response.
-pub(super) fn outer(status: u16, fields: &str) -> OuterHead {
-    let mut reader = OuterReader::new(Method::Post);
+pub(super) fn outer(status: u16, fields: &str) -> ReceivedHead {
+    let mut reader = ResponseReader::new(Method::Post, OUTER_HEAD_LIMITS);
     reader.push(format!("HTTP/1.1 {status} X\r\n{fields}content-length: 9\r\n\r\n").as_bytes());
     match reader.advance().unwrap() {
-        OuterPiece::Head(head) => head,
+        ResponsePiece::Head(head) => head,
         piece => panic!("{piece:?}"),
     }
 }
 
 /// The head of an outer response that carries what is sealed in this form.
-pub(super) fn sealed_outer(form: Form) -> OuterHead {
+pub(super) fn sealed_outer(form: Form) -> ReceivedHead {
     outer(200, &format!("Content-Type: {}\r\n", form.response_media_type()))
 }
 

@@ -45,7 +45,7 @@ pub use blocking::{CallFault, Client, Content, Outcome, Sink, Tap};
 pub use fault::ClientFault;
 pub use keyring::Keyring;
 pub use origin::Origin;
-pub use outer::{OuterHead, OuterPiece, OuterReader};
+pub use outer::OUTER_HEAD_LIMITS;
 pub use problem::{Problem, ProblemKind};
 pub use request::{Form, Request, RequestSealer};
 pub use response::{Piece, ResponseHead, ResponseOpener};

@@ -8,11 +8,12 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::fault::ClientFault;
-use super::outer::{OuterHead, decimal, media_type};
+use super::outer::{decimal, require_sealed};
 use super::problem::{Problem, ProblemKind};
 use super::request::Form;
 use crate::limits;
 use crate::protocol::http_date::parse_date;
+use crate::protocol::http1::{ReceivedHead, media_type};
 use crate::protocol::payload::aead::{Aead, NotOpening, TAG_LEN};
 use crate::protocol::payload::binary_http::{
     BhttpFault, FieldList, MessageLimits, Part, ResponseDecoder, ResponseHead as InnerHead,
@@ -175,8 +176,8 @@ impl ResponseOpener {
     ///
     /// # Errors
     /// [`ClientFault::InClear`], [`ClientFault::MediaType`].
-    pub fn new(pending: Pending, outer: &OuterHead, body: &[u8]) -> Result<Self, ClientFault> {
-        outer.require(pending.form().response_media_type(), body)?;
+    pub fn new(pending: Pending, outer: &ReceivedHead, body: &[u8]) -> Result<Self, ClientFault> {
+        require_sealed(outer, pending.form().response_media_type(), body)?;
         let Pending { keys, answers_head } = pending;
         Ok(Self {
             opening: Opening::Waiting(keys),

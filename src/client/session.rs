@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::fault::ClientFault;
-use super::outer::OuterHead;
+use super::outer::require_sealed;
+use crate::protocol::http1::ReceivedHead;
 use crate::protocol::moment::Monotonic;
 use crate::protocol::payload::aead::{Aead, MessageKey};
 use crate::protocol::payload::hybrid::PRIVATE_LEN;
@@ -78,11 +79,11 @@ impl Opening {
     /// [`ClientFault::InClear`], [`ClientFault::MediaType`], [`ClientFault::SessionAnswer`].
     pub fn finish(
         self,
-        outer: &OuterHead,
+        outer: &ReceivedHead,
         body: &mut [u8],
         now: Monotonic,
     ) -> Result<ClientSession, ClientFault> {
-        outer.require(RESPONSE_MEDIA_TYPE, body)?;
+        require_sealed(outer, RESPONSE_MEDIA_TYPE, body)?;
         let session = self.pending.finish(body).map_err(|_| ClientFault::SessionAnswer)?;
         Ok(ClientSession::new(session, now))
     }

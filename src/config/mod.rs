@@ -20,6 +20,7 @@ mod report;
 mod review;
 mod routes;
 mod schema;
+mod services;
 mod tls;
 mod units;
 mod upstreams;
@@ -34,6 +35,7 @@ use self::report::Report;
 pub use self::report::{ConfigError, NamedFile, Place, Warning};
 use self::routes::Names;
 pub use self::schema::TABLES;
+use self::services::Services;
 use crate::control::settings::Settings;
 use crate::net::tls::settings::{ClientAuth, ListenerTls, TlsSettings};
 use crate::policy::route_table::RouteTable;
@@ -114,13 +116,14 @@ fn settings(tree: &Table, start: &Place, report: &Report) -> Option<Settings> {
     let allowed = cpu_list::allowed_cpus().map_err(|reason| root.error("workers.cpus", reason)).ok()?;
     let listeners = listeners::listeners(&root);
     let upstreams = upstreams::upstreams(&root);
-    let tls = TlsSettings {
+    let mut tls = TlsSettings {
         listeners: listeners.iter().map(|(_, section)| tls::of_listener(section)).collect(),
         upstreams: upstreams.iter().map(|(upstream, section)| tls::of_upstream(upstream, section)).collect(),
         ticket_keys: tls::ticket_keys(&root),
     };
     let client_auth = |tls: &Option<ListenerTls>| tls.as_ref().map_or(ClientAuth::Off, |tls| tls.client_auth);
-    let payload = payload::payload(&root);
+    let mut services = Services::new(upstreams.iter().map(|(upstream, _)| upstream.name.as_str()).collect());
+    let payload = payload::payload(&root, &mut services);
     let names = Names {
         listeners: listeners.iter().map(|(listener, _)| listener.name.as_str()).collect(),
         client_auth: tls.listeners.iter().map(client_auth).collect(),
@@ -129,7 +132,8 @@ fn settings(tree: &Table, start: &Place, report: &Report) -> Option<Settings> {
     };
     let routes = routes::routes(&root, &names);
     review::open_routes(&routes);
-    review::unused_upstreams(&upstreams, &routes);
+    review::unused_upstreams(&upstreams, &routes, &services);
+    let services = services.finish();
     let (routes, sections): (Vec<_>, Vec<_>) = routes.into_iter().unzip();
     let table = RouteTable::new(routes);
     let listeners: Vec<_> = listeners.into_iter().map(|(listener, _)| listener).collect();
@@ -140,12 +144,15 @@ fn settings(tree: &Table, start: &Place, report: &Report) -> Option<Settings> {
         return None;
     }
     review::shadowed_routes(&table, &sections);
-    let upstreams = upstreams.into_iter().map(|(upstream, _)| upstream).collect();
+    let (own, own_tls): (Vec<_>, Vec<_>) = services.upstreams.into_iter().unzip();
+    let upstreams = upstreams.into_iter().map(|(upstream, _)| upstream).chain(own).collect();
+    tls.upstreams.extend(own_tls);
     let (rules, payload) = payload.unzip();
     let ruleset = Ruleset {
         generation: 0,
         listeners,
         upstreams,
+        services: services.services,
         routes: table,
         timeouts,
         limits,

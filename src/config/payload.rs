@@ -4,19 +4,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::addresses::{ServerUrl, parse_server_url};
-use super::http_text::parse_target;
+use super::addresses::parse_server_url;
 use super::process::{network, timeout_range};
 use super::reader::{Field, Section};
 use super::schema;
+use super::services::Services;
 use crate::control::settings::PayloadSettings;
 use crate::limits;
 use crate::net::payload::settings::{DocumentSettings, DocumentSource, PayloadKeySettings, START_ID_LEN};
 use crate::policy::payload_rules::{
-    ApplicationRule, ApplicationRules, Encryption, PayloadRules, PolicyCredentials, PolicyService,
-    VersionPattern,
+    ApplicationRule, ApplicationRules, Encryption, PayloadRules, PolicyService, VersionPattern,
 };
-use crate::policy::ruleset::Server;
 
 const ENCRYPTION: &[(&str, Encryption)] = &[
     ("required", Encryption::Required),
@@ -26,7 +24,10 @@ const ENCRYPTION: &[(&str, Encryption)] = &[
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Payload encryption; none where there is no `[payload]`.
-pub(super) fn payload(root: &Section<'_>) -> Option<(Arc<PayloadRules>, PayloadSettings)> {
+pub(super) fn payload(
+    root: &Section<'_>,
+    services: &mut Services<'_>,
+) -> Option<(Arc<PayloadRules>, PayloadSettings)> {
     let section = root.table("payload", schema::PAYLOAD)?;
     let replays = limits::PAYLOAD_REPLAY_ENTRIES_MIN..=limits::PAYLOAD_REPLAY_ENTRIES_MAX;
     let replay_entries = section.count("replay_entries", replays, limits::PAYLOAD_REPLAY_ENTRIES);
@@ -46,7 +47,9 @@ pub(super) fn payload(root: &Section<'_>) -> Option<(Arc<PayloadRules>, PayloadS
             .filter_map(|field| network(&field))
             .collect(),
         applications: applications(&section),
-        service: section.table("policy", schema::PAYLOAD_POLICY).and_then(|section| service(&section)),
+        service: section
+            .table("policy", schema::PAYLOAD_POLICY)
+            .and_then(|section| service(&section, services)),
     };
     Some((Arc::new(rules), PayloadSettings { keys: keys(&section), replay_entries }))
 }
@@ -193,40 +196,16 @@ fn application(section: &Section<'_>) -> Option<ApplicationRule> {
     })
 }
 
-fn service(section: &Section<'_>) -> Option<PolicyService> {
-    let url =
-        section.require("url", "url = \"http://127.0.0.1:7878/oauth/api/v1/payload-encryption-policy\"");
-    let url = url.and_then(|field| field.parsed("a URL", parse_resource_url));
+fn service(section: &Section<'_>, services: &mut Services<'_>) -> Option<PolicyService> {
     let cache = section.section("cache", schema::PAYLOAD_POLICY_CACHE);
     let entries = 1..=limits::POLICY_CACHE_ENTRIES_MAX as u64;
-    let (credentials, timeout, cache_time, cache_entries) = (
-        credentials(section),
-        section.duration("timeout", timeout_range(), limits::POLICY_TIMEOUT),
+    let (cache_time, cache_entries) = (
         cache.duration("time", timeout_range(), limits::POLICY_CACHE_TIME),
         cache.count("entries", entries, limits::POLICY_CACHE_ENTRIES as u64) as usize,
     );
-    let (url, path) = url?;
-    let server = Server {
-        host: url.host,
-        port: url.port,
-        socket: url.socket,
-        tls: url.tls,
-        weight: 1,
-        authority: url.authority,
-    };
-    Some(PolicyService { server, path, credentials, timeout, cache_time, cache_entries })
-}
-
-/// Both or none.
-fn credentials(section: &Section<'_>) -> Option<PolicyCredentials> {
-    if section.get("username").is_none() && section.get("password_file").is_none() {
-        return None;
-    }
-    let username = section.require("username", "username = \"ringwall\"");
-    let username = username.and_then(|field| field.parsed("a user name", parse_username));
-    let password_file = section.require("password_file", "password_file = \"policy.secret\"");
-    let password_file = password_file.and_then(|field| field.file());
-    Some(PolicyCredentials { username: username?, password_file: password_file? })
+    let url = "http://127.0.0.1:7878/oauth/api/v1/payload-encryption-policy";
+    let service = services.read(section, url, limits::POLICY_TIMEOUT)?;
+    Some(PolicyService { service, cache_time, cache_entries })
 }
 
 /// Scheme, host and port as clients compare them (RFC 6454 section 6.2).
@@ -243,19 +222,6 @@ pub fn parse_origin(text: &str) -> Result<String, String> {
         return Err(format!("clients compare it letter for letter; write {origin:?}"));
     }
     Ok(origin)
-}
-
-/// A URL with a path, both parts.
-fn parse_resource_url(text: &str) -> Result<(ServerUrl, String), String> {
-    let authority = text.find("://").map_or(0, |scheme| scheme + "://".len());
-    let path = text.get(authority..).and_then(|rest| rest.find('/')).map(|at| authority + at);
-    let Some((server, path)) = path.and_then(|at| text.split_at_checked(at)).filter(|_| authority > 0) else {
-        return Err("write a URL with a path, such as \"http://127.0.0.1:7878/policy\"".to_owned());
-    };
-    if path.contains('?') {
-        return Err("the query is added to it; leave yours out".to_owned());
-    }
-    Ok((parse_server_url(server, |path| path.into())?, parse_target(path)?))
 }
 
 fn parse_start_id(text: &str) -> Result<[u8; START_ID_LEN], String> {
@@ -276,13 +242,6 @@ fn parse_text(text: &str, most: usize) -> Result<String, String> {
     }
     if text.len() > most {
         return Err(format!("an application names itself with {most} bytes at most"));
-    }
-    Ok(text.to_owned())
-}
-
-fn parse_username(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.contains(':') || text.chars().any(char::is_control) {
-        return Err("a user name has no colon and no control characters".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -310,25 +269,5 @@ mod tests {
         check("api.example.com", false);
         check("unix:/run/a.sock", false);
         check("", false);
-    }
-
-    #[test]
-    fn a_resource_is_a_server_and_a_path_without_a_query() {
-        let check = |text: &str, expected: Option<(&str, &str)>| {
-            let found = parse_resource_url(text).ok().map(|(server, path)| (server.authority, path));
-            let expected = expected.map(|(authority, path)| (authority.to_owned(), path.to_owned()));
-            assert_eq!(found, expected, "{text}");
-        };
-        check("http://127.0.0.1:7878/a/b", Some(("127.0.0.1:7878", "/a/b")));
-        check("https://policy.test/", Some(("policy.test", "/")));
-        check("https://policy.test", None);
-        check("http://a/b?c=d", None);
-        check("http://a?c=/d", None);
-        check("http://a/b c", None);
-        check("a/b", None);
-        check("/b", None);
-        check("ftp://a/b", None);
-        check("http:///b", None);
-        check("", None);
     }
 }

@@ -1,6 +1,7 @@
 //! What is allowed and yet deserves a look, once everything is read: `check` prints it.
 
 use super::reader::Section;
+use super::services::Services;
 use crate::policy::access_rule::AccessRule;
 use crate::policy::route_table::{Route, RouteTable, RouteTarget};
 use crate::policy::ruleset::{Upstream, UpstreamId};
@@ -27,14 +28,18 @@ pub(super) fn shadowed_routes(table: &RouteTable, sections: &[Section<'_>]) {
     }
 }
 
-/// Warns of upstreams that no route leads to.
-pub(super) fn unused_upstreams(upstreams: &[(Upstream, Section<'_>)], routes: &[(Route, Section<'_>)]) {
+/// Warns of upstreams that no route leads to, and no service.
+pub(super) fn unused_upstreams(
+    upstreams: &[(Upstream, Section<'_>)],
+    routes: &[(Route, Section<'_>)],
+    services: &Services<'_>,
+) {
     for (position, (upstream, section)) in upstreams.iter().enumerate() {
         let leads = |route: &Route| match route.target {
             RouteTarget::Upstream(UpstreamId(id)) => usize::from(id) == position,
             RouteTarget::Answer(_) => false,
         };
-        if !routes.iter().any(|(route, _)| leads(route)) {
+        if !routes.iter().any(|(route, _)| leads(route)) && !services.lead_to(position) {
             section.warn(
                 "",
                 format!("no route leads to upstream `{}`; remove it or name it in one", upstream.name),

@@ -349,7 +349,7 @@ fn position(name: &str, names: &[&str]) -> Option<u16> {
     names.iter().position(|other| *other == name).and_then(|position| u16::try_from(position).ok())
 }
 
-fn unknown(what: &str, name: &str, names: &[&str]) -> String {
+pub(super) fn unknown(what: &str, name: &str, names: &[&str]) -> String {
     // A listener whose name is at fault is there without one.
     let mut names: Vec<_> = names.iter().copied().filter(|name| !name.is_empty()).collect();
     names.dedup();

@@ -51,7 +51,8 @@ pub(super) const PAYLOAD: &[&str] = &[
     "window",
 ];
 pub(super) const PAYLOAD_APPLICATION: &[&str] = &["encryption", "id", "platform", "version"];
-pub(super) const PAYLOAD_POLICY: &[&str] = &["cache", "password_file", "timeout", "url", "username"];
+pub(super) const PAYLOAD_POLICY: &[&str] =
+    &["cache", "password_file", "path", "timeout", "upstream", "url", "username"];
 pub(super) const PAYLOAD_POLICY_CACHE: &[&str] = &["entries", "time"];
 pub(super) const UPSTREAM: &[&str] = &["balance", "health", "pool", "servers", "tls"];
 pub(super) const UPSTREAM_TLS: &[&str] =

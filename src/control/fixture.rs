@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::settings::{AccessLog, LogFormat, LogSettings, PayloadSettings, Settings, WorkerSettings};
-use super::status::{ReloadStatus, ServerStatus, Status, UpstreamStatus, WorkerStatus};
+use super::status::{ReloadStatus, ReplayLevel, ServerStatus, Status, UpstreamStatus, WorkerStatus};
 use crate::limits;
 use crate::net::payload::settings::PayloadKeySettings;
 use crate::net::tls::TlsSettings;
@@ -35,6 +35,7 @@ pub(crate) fn ruleset() -> Ruleset {
         generation: 1,
         listeners: vec![listener()],
         upstreams: vec![upstream("orders", &["192.0.2.1", "192.0.2.2"])],
+        services: Vec::new(),
         routes: RouteTable::default(),
         timeouts: Timeouts::default(),
         limits: Limits::default(),
@@ -101,5 +102,6 @@ pub(crate) fn status() -> Status {
         }]),
         listeners: Arc::new([listener()]),
         log_failures: Arc::default(),
+        replays: Some(ReplayLevel { live: 7, capacity: 1000 }),
     }
 }

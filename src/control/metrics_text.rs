@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::status::Status;
+use super::status::{ReplayLevel, Status};
 use crate::telemetry::metric_block::{DURATION_BOUNDS_MICROS, Durations};
 use crate::telemetry::metric_names::{HISTOGRAMS, Kind, METRICS};
 
@@ -58,6 +58,12 @@ impl Text {
         self.single(name, "gauge", "When rules last came in force, Unix time.", at);
         let name = "ringwall_access_log_write_failures_total";
         self.single(name, "counter", "Writes of the access log that failed.", status.log_failures.get());
+        if let Some(ReplayLevel { live, capacity }) = status.replays {
+            let help = "Sealed messages remembered now, about: a full memory refuses.";
+            self.single("ringwall_payload_replay_entries", "gauge", help, live);
+            let help = "Sealed messages that are certain to find room in the memory.";
+            self.single("ringwall_payload_replay_capacity", "gauge", help, capacity);
+        }
     }
 
     fn workers(&mut self, status: &Status) {

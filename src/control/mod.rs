@@ -19,6 +19,7 @@ pub mod published;
 pub mod reload;
 pub mod replay_start;
 mod run_fault;
+pub mod service_secrets;
 pub mod settings;
 pub mod status;
 pub mod supervisor;

@@ -24,7 +24,8 @@ use super::published::Published;
 use super::reload::Fixed;
 use super::replay_start::replay_memory;
 use super::run_fault::RunFault;
-use super::settings::{Loaded, SettingsSource};
+use super::service_secrets::{Finding, read_passwords};
+use super::settings::{Loaded, Settings, SettingsSource};
 use super::status::{self, Status, WorkerStatus};
 use super::supervisor::{self, Equipment, InForce, Supervisor, WorkerFn};
 use super::upstream_watch::{Change, UpstreamWatch};
@@ -55,6 +56,8 @@ pub struct Process {
     payload: Option<PayloadKeyring>,
     /// When the memory of messages is to be swept.
     sweep_due: Monotonic,
+    /// When its level is to be looked at.
+    replay_look_due: Monotonic,
     resolver: Resolver,
     prober: HealthProber,
     log: Option<LogWriter>,
@@ -105,8 +108,7 @@ impl Process {
     /// Loads the configuration, opens the access log and the admin address, and has names looked up. Workers are
     /// started by [`Self::until_serving`].
     pub fn start(mut source: Box<dyn SettingsSource>, run_worker: WorkerFn) -> Result<Self, RunFault> {
-        let Loaded { settings, warnings } = source.load().map_err(RunFault::Configuration)?;
-        warnings.iter().for_each(journal::warn);
+        let settings = load(source.as_mut()).map_err(RunFault::Configuration)?;
         let log =
             LogWriter::start(&settings.log, settings.workers.cpus.len()).map_err(RunFault::AccessLog)?;
         let started = clock::monotonic();
@@ -133,6 +135,7 @@ impl Process {
             pending: None,
             generations: 0,
             sweep_due: started.after(limits::REPLAY_SWEEP),
+            replay_look_due: started,
             payload: PayloadKeyring::start(&settings, moment(started)).map_err(RunFault::Configuration)?,
             tls: IdentityFiles::new().map_err(|fault| RunFault::Configuration(vec![fault.to_string()]))?,
             resolver: Resolver::new(resolver::look_up, move |result| {
@@ -214,8 +217,9 @@ impl Process {
         let restart = self.force.as_ref().and_then(|force| force.supervisor.next_start());
         let view = self.force.as_ref().and_then(|force| force.view_due);
         let keys = self.payload.as_ref().and_then(PayloadKeyring::next_turn);
-        let sweep = self.payload.as_ref().map(|_| self.sweep_due);
-        [stage, pending, restart, view, keys, sweep, self.tls.next_look()].into_iter().flatten().min()
+        let replays =
+            self.force.as_ref().and(self.payload.as_ref()).map(|_| self.sweep_due.min(self.replay_look_due));
+        [stage, pending, restart, view, keys, replays, self.tls.next_look()].into_iter().flatten().min()
     }
 
     fn on_time(&mut self, now: Monotonic) -> Result<(), RunFault> {
@@ -230,7 +234,7 @@ impl Process {
         }
         self.look_at_identities(now);
         self.turn_payload_keys(now);
-        self.sweep_replays(now);
+        self.look_at_replays(now);
         match self.stage {
             Stage::Starting { until } if until <= now => Err(RunFault::NotReady),
             Stage::Draining { until } if until <= now => {
@@ -326,8 +330,7 @@ impl Process {
     }
 
     fn try_reload(&mut self, now: Monotonic) -> Result<(), Vec<String>> {
-        let Loaded { settings, warnings } = self.source.load()?;
-        warnings.iter().for_each(journal::warn);
+        let settings = load(self.source.as_mut())?;
         let (tls, keys) =
             (settings.tls.clone(), settings.payload.as_ref().map(|payload| payload.keys.clone()));
         let accepted = self.fixed.accept(settings, self.generations + 1).map_err(|refusal| vec![refusal])?;
@@ -446,6 +449,15 @@ impl Process {
         self.status.draining = matches!(self.stage, Stage::Draining { .. });
         self.published.replace(self.status.clone());
     }
+}
+
+/// The settings with the passwords that they name; what is odd about them is said.
+fn load(source: &mut dyn SettingsSource) -> Result<Settings, Vec<String>> {
+    let Loaded { mut settings, warnings } = source.load()?;
+    let messages = |found: Vec<Finding>| found.into_iter().map(|finding| finding.message).collect::<Vec<_>>();
+    let odd = read_passwords(&mut settings.ruleset.services).map_err(messages)?;
+    warnings.iter().chain(&messages(odd)).for_each(journal::warn);
+    Ok(settings)
 }
 
 /// Has these checks made from now on.

@@ -36,6 +36,17 @@ pub struct Status {
     pub listeners: Arc<[Listener]>,
     /// Writes of the access log that failed.
     pub log_failures: Arc<Count>,
+    /// How full the memory of sealed messages is; absent: there is none.
+    pub replays: Option<ReplayLevel>,
+}
+
+/// How full the memory of sealed messages is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplayLevel {
+    /// Messages remembered now, about.
+    pub live: u64,
+    /// Messages that are certain to find room.
+    pub capacity: u64,
 }
 
 /// How the newest attempt to change the rules went.
@@ -137,6 +148,7 @@ pub fn status_json(status: &Status, now: Monotonic) -> String {
         "workers": workers,
         "upstreams": upstreams,
         "listeners": listeners,
+        "payload_replays": status.replays.map(|level| json!({"live": level.live, "capacity": level.capacity})),
     });
     status.to_string()
 }

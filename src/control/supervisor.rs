@@ -15,6 +15,7 @@ use super::event::Event;
 use super::journal;
 use super::run_fault::RunFault;
 use super::settings;
+use super::status::ReplayLevel;
 use crate::limits;
 use crate::net::tls::Identities;
 use crate::net::unix_socket::UnixSocket;
@@ -145,13 +146,23 @@ impl Supervisor {
         self.post(&Order::Apply(ruleset, identities, view));
     }
 
+    /// How full the memory of messages is.
+    pub fn replay_level(&self, now: Monotonic) -> Option<ReplayLevel> {
+        let (memory, time) = self.replays(now)?;
+        Some(ReplayLevel { live: memory.estimate(time), capacity: memory.capacity() })
+    }
+
     /// Empties what the memory of messages has long forgotten.
     pub fn sweep_replays(&self, now: Monotonic) {
-        if let Some((memory, keys)) =
-            self.equipment.replays.as_ref().zip(self.equipment.payload_keys.as_ref())
-        {
-            memory.sweep(keys.clock.at(now));
+        if let Some((memory, time)) = self.replays(now) {
+            memory.sweep(time);
         }
+    }
+
+    /// The memory of messages, and the time by its clock.
+    fn replays(&self, now: Monotonic) -> Option<(&ReplayMemory, u64)> {
+        let Equipment { replays, payload_keys, .. } = &self.equipment;
+        Some((replays.as_deref()?, payload_keys.as_ref()?.clock.at(now)))
     }
 
     /// Gives all workers other keys of payload encryption, those that are started again later among them.

@@ -14,6 +14,7 @@ use rustls::pki_types::ServerName;
 use super::connection::{ColdConnection, Connection};
 use super::tls::{HandshakeFault, introduce};
 use super::{clock, unix_socket};
+use crate::telemetry::tls_failures::HandshakeFailure;
 
 /// What is connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub enum DialFault {
     /// This host has no descriptor, port or memory left for it.
     Exhausted,
     /// It stands, and the TLS handshake failed: the server's certificate, or what it speaks, is not what was asked for.
-    Handshake,
+    Handshake(HandshakeFailure),
 }
 
 /// How a connection is secured.
@@ -72,7 +73,7 @@ pub async fn dial(
     match introduce(cold, config, name, rest).await {
         Ok(cold) => Ok(cold.warm()),
         Err(HandshakeFault::TimedOut) => Err(DialFault::TimedOut),
-        Err(_) => Err(DialFault::Handshake),
+        Err(fault) => Err(DialFault::Handshake(fault.failure())),
     }
 }
 

@@ -16,6 +16,7 @@ pub mod proxy_preface;
 pub mod recurring;
 pub mod resolver;
 pub mod ring;
+pub mod secret_file;
 pub mod signals;
 pub mod tls;
 pub mod unix_socket;

@@ -57,6 +57,11 @@ pub async fn sleep(duration: Duration) {
     monoio::time::sleep(duration).await;
 }
 
+/// Waits for `future`, but not longer than `limit`.
+pub async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
+    monoio::time::timeout(limit, future).await.ok()
+}
+
 /// Pins the calling thread to `cpu`.
 pub fn pin(cpu: usize) -> io::Result<()> {
     let mut set = CpuSet::new();

@@ -9,10 +9,12 @@ pub mod field_template;
 pub mod forwarding;
 pub mod path_rules;
 pub mod payload_keys;
+pub mod payload_policy;
 pub mod payload_rules;
 pub mod refusal;
 pub mod route_table;
 pub mod ruleset;
+pub mod service;
 pub mod upstream_choice;
 pub mod upstream_health;
 

@@ -1,29 +1,29 @@
 //! What payload encryption asks of requests: per route, and per application as the policy has it.
 //!
-//! Opening and sealing is `protocol::payload`'s business; asking the policy service is left to whoever can make calls.
+//! Opening and sealing is `protocol::payload`'s business; carrying questions to the policy service is the worker's.
 //!
 //! The reading of the policy. An application is known from a session's ticket or from a validated token, never from a
 //! field that anybody can write. What is not known fails closed, which here means that it is treated as `required`:
 //!
-//! | | no policy | required | optional | disabled | not in the policy | no application named |
-//! |---|---|---|---|---|---|---|
-//! | sealed | served | served | served | refused | served | refused |
-//! | plain, route `accept` | served | encryption required | served | refused | encryption required | encryption required |
-//! | plain, route `require` | encryption required | " | " | " | " | " |
-//! | plain, route `off` | served | served | served | served | served | served |
+//! | | no policy | required | optional | disabled | not in the policy | no application named | service silent |
+//! |---|---|---|---|---|---|---|---|
+//! | sealed | served | served | served | refused | served | refused | 503 |
+//! | plain, route `accept` | served | encryption required | served | refused | encryption required | encryption required | 503 |
+//! | plain, route `require` | encryption required | " | " | " | " | " | " |
+//! | plain, route `off` | served | served | served | served | served | served | served |
 //!
-//! Where a policy service has to be asked and has not answered, a sealed request is refused too: the service may know the
-//! version as disabled. A sealed request without an application is refused under a policy: it might come from a version
-//! that is disabled. One of an application that the policy does not list is served: it has all that `required` asks for,
-//! and an application's name is what it says of itself, which never grants anything. A plain request names no application
-//! as long as no token does; so under a policy it gets through on routes with `payload = "off"` alone.
+//! A silent service may know the version as disabled. A sealed request without an application is refused under a policy:
+//! it might come from a version that is disabled. One of an application that the policy does not list is served: it has
+//! all that `required` asks for, and an application's name is what it says of itself, which never grants anything. A
+//! plain request names no application as long as no token does; so under a policy it gets through on routes with
+//! `payload = "off"` alone.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::ruleset::Server;
+use super::payload_policy::PolicyAnswer;
+use super::service::ServiceId;
 use crate::protocol::payload::ticket::AppIdentity;
 
 /// Whether a route takes sealed and plain requests.
@@ -116,34 +116,18 @@ pub struct Application<'a> {
 /// The policy service: asked about applications that have no rule in the configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PolicyService {
-    /// Where it is.
-    pub server: Server,
-    /// Path of the resource; the query is added to it.
-    pub path: String,
-    /// Who asks; absent: nobody says so.
-    pub credentials: Option<PolicyCredentials>,
-    /// Until an answer must be there.
-    pub timeout: Duration,
+    /// Where it is; the query is added to its path.
+    pub service: ServiceId,
     /// How long an answer is good for.
     pub cache_time: Duration,
-    /// Answers kept, in the whole process.
+    /// Answers kept, by each worker.
     pub cache_entries: usize,
-}
-
-/// User name and password (RFC 7617) for the policy service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PolicyCredentials {
-    /// User name: no colon, no control characters.
-    pub username: String,
-    /// The file that holds the password.
-    pub password_file: PathBuf,
 }
 
 /// What the policy has for a request's application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApplicationVerdict {
-    /// Ask the policy service: it says one of the others. As long as it has not, the version may be one that it does not
-    /// serve.
+    /// Ask the policy service: its answer makes it one of the others.
     Ask,
     /// There is no policy.
     NoPolicy,
@@ -153,15 +137,19 @@ pub enum ApplicationVerdict {
     Unlisted,
     /// There is a policy, and the request names no application.
     Unnamed,
+    /// The policy service was asked in vain: the version may be one that it does not serve.
+    Unknown,
 }
 
-/// Why the policy or the route refuses a request. Both are 403.
+/// Why the policy or the route refuses a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PayloadDenial {
     /// Its application is disabled, or not named: `payload-app-refused`.
     Application,
     /// It must come sealed: `payload-required`.
     Plaintext,
+    /// Nobody can say: `payload-policy-unavailable`.
+    Unknown,
 }
 
 impl PayloadRules {
@@ -190,11 +178,22 @@ impl<'a> From<&'a AppIdentity> for Application<'a> {
     }
 }
 
+impl From<PolicyAnswer> for ApplicationVerdict {
+    fn from(answer: PolicyAnswer) -> Self {
+        match answer {
+            PolicyAnswer::Says(encryption) => Self::Says(encryption),
+            PolicyAnswer::Unlisted => Self::Unlisted,
+            PolicyAnswer::Unavailable => Self::Unknown,
+        }
+    }
+}
+
 impl ApplicationVerdict {
     /// Whether a sealed request may go on.
     pub fn admit_sealed(self) -> Result<(), PayloadDenial> {
         match self {
-            Self::Says(Encryption::Disabled) | Self::Unnamed | Self::Ask => Err(PayloadDenial::Application),
+            Self::Says(Encryption::Disabled) | Self::Unnamed => Err(PayloadDenial::Application),
+            Self::Ask | Self::Unknown => Err(PayloadDenial::Unknown),
             Self::Says(Encryption::Optional | Encryption::Required) | Self::NoPolicy | Self::Unlisted => {
                 Ok(())
             }
@@ -207,8 +206,9 @@ impl ApplicationVerdict {
             (PayloadMode::Off, _)
             | (PayloadMode::Accept, Self::NoPolicy | Self::Says(Encryption::Optional)) => Ok(()),
             (PayloadMode::Accept, Self::Says(Encryption::Disabled)) => Err(PayloadDenial::Application),
+            (PayloadMode::Accept, Self::Ask | Self::Unknown) => Err(PayloadDenial::Unknown),
             (PayloadMode::Accept, Self::Says(Encryption::Required))
-            | (PayloadMode::Accept, Self::Ask | Self::Unlisted | Self::Unnamed)
+            | (PayloadMode::Accept, Self::Unlisted | Self::Unnamed)
             | (PayloadMode::Require, _) => Err(PayloadDenial::Plaintext),
         }
     }

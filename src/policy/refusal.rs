@@ -102,6 +102,8 @@ pub enum Refusal {
     PayloadBusy,
     /// The policy asks for an application identity and there is none, or this version is disabled.
     PayloadAppRefused,
+    /// The policy service was asked in vain.
+    PayloadPolicyUnavailable,
 }
 
 impl Refusal {
@@ -134,7 +136,11 @@ impl Refusal {
             Self::ConnectUnsupported => 501,
             Self::HeadTimeout | Self::BodyTimeout => 408,
             Self::BodyTooLarge | Self::PayloadTooLarge => 413,
-            Self::NoServer | Self::Exhausted | Self::Drained | Self::PayloadBusy => 503,
+            Self::NoServer
+            | Self::Exhausted
+            | Self::Drained
+            | Self::PayloadBusy
+            | Self::PayloadPolicyUnavailable => 503,
             Self::ConnectTimeout | Self::ResponseTimeout | Self::ResponseStalled | Self::TunnelIdle => 504,
             Self::NameUnresolved
             | Self::ConnectRefused
@@ -198,6 +204,7 @@ impl Refusal {
             Self::PayloadSessionRate => "payload-session-rate",
             Self::PayloadBusy => "payload-busy",
             Self::PayloadAppRefused => "payload-app-refused",
+            Self::PayloadPolicyUnavailable => "payload-policy-unavailable",
         }
     }
 
@@ -234,7 +241,7 @@ impl Refusal {
             | Self::PayloadSessionRate
             | Self::PayloadAppRefused => "http_request_denied",
             Self::PayloadBusy => "proxy_internal_error",
-            Self::NoServer => "destination_unavailable",
+            Self::NoServer | Self::PayloadPolicyUnavailable => "destination_unavailable",
             Self::NameUnresolved => "dns_error",
             Self::ConnectRefused => "connection_refused",
             Self::ConnectTimeout => "connection_timeout",
@@ -272,7 +279,7 @@ impl Refusal {
 
     /// Seconds after which the same request may find another answer, where that can be said.
     fn retry_after(self) -> Option<u64> {
-        matches!(self, Self::PayloadBusy | Self::PayloadRate).then_some(1)
+        matches!(self, Self::PayloadBusy | Self::PayloadRate | Self::PayloadPolicyUnavailable).then_some(1)
     }
 
     /// True when the bytes that follow on the connection cannot be trusted to be the next request.
@@ -307,6 +314,7 @@ impl From<PayloadDenial> for Refusal {
         match denial {
             PayloadDenial::Application => Self::PayloadAppRefused,
             PayloadDenial::Plaintext => Self::PayloadRequired,
+            PayloadDenial::Unknown => Self::PayloadPolicyUnavailable,
         }
     }
 }

@@ -14,6 +14,7 @@ use ipnet::IpNet;
 
 use super::payload_rules::PayloadRules;
 use super::route_table::RouteTable;
+use super::service::Service;
 use crate::limits;
 
 /// Stands for the address of a peer on a Unix socket, which has none: nobody on a network has it.
@@ -34,8 +35,10 @@ pub struct Ruleset {
     pub generation: u64,
     /// The data listeners, in file order.
     pub listeners: Vec<Listener>,
-    /// The upstreams, in name order.
+    /// The upstreams, in name order; behind them those of services that have one of their own.
     pub upstreams: Vec<Upstream>,
+    /// What the proxy asks by itself.
+    pub services: Vec<Service>,
     /// Which request goes where.
     pub routes: RouteTable,
     /// Process-wide time limits; a route may narrow or widen some.

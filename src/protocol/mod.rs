@@ -11,6 +11,7 @@ pub mod moment;
 pub mod payload;
 pub mod progress;
 pub mod proxy_header;
+pub mod secret;
 pub mod span;
 pub(crate) mod strict_json;
 pub mod tls;

@@ -54,6 +54,10 @@ pub struct AccessRecord {
     pub certificate_subject: Span,
     /// SHA-256 of that certificate, 64 hexadecimal digits; empty: no certificate.
     pub certificate_digest: Span,
+    /// More about the reason, one word.
+    pub detail: Option<&'static str>,
+    /// What of payload encryption it is, one word.
+    pub payload: Option<&'static str>,
 }
 
 /// Records on their way from a worker to the log writer.
@@ -118,5 +122,7 @@ pub(crate) fn sample(batch: &mut LogBatch) -> AccessRecord {
         server_name: Span::default(),
         certificate_subject: Span::default(),
         certificate_digest: Span::default(),
+        detail: None,
+        payload: None,
     }
 }

@@ -91,6 +91,8 @@ pub struct MetricBlock {
     pub connections_cold: Count,
     /// Requests whose head was complete, by class of the final status: index 1 for 1xx to 5 for 5xx, 0 for none sent.
     pub responses: [Count; 6],
+    /// Sealed requests, by what they are: session openings, messages of sessions, single ones, single ones in chunks.
+    pub payload: [Count; 4],
     /// Requests refused by the proxy itself (every answer it makes).
     pub refused: Count,
     /// Exchanges cut after the response had begun.
@@ -103,6 +105,12 @@ pub struct MetricBlock {
     pub upstream_connected: Count,
     /// Attempts to connect upstream that failed.
     pub upstream_connect_failed: Count,
+    /// TLS handshakes with servers that failed, by [`HandshakeFailure`].
+    pub upstream_handshakes_failed: [Count; HandshakeFailure::ALL.len()],
+    /// Alerts that servers ended a connection with, by entry of [`RECEIVED`].
+    pub upstream_alerts_received: [Count; RECEIVED.len()],
+    /// Alerts sent to servers behind the handshake, by entry of [`SENT`].
+    pub upstream_alerts_sent: [Count; SENT.len()],
     /// Requests sent on a reused upstream connection.
     pub upstream_reused: Count,
     /// Second attempts.
@@ -111,6 +119,10 @@ pub struct MetricBlock {
     pub upstream_retired: Count,
     /// Idle upstream connections now.
     pub upstream_idle: Count,
+    /// Calls to the policy service.
+    pub policy_asked: Count,
+    /// Those without a usable answer.
+    pub policy_failed: Count,
     /// Panics caught in a connection.
     pub panics: Count,
     /// Access-log records dropped because the writer did not keep up.

@@ -51,6 +51,11 @@ const fn responses(label: &'static str, read: fn(&MetricBlock) -> u64) -> Metric
     Metric { name: "ringwall_responses_total", help, kind: Kind::Counter, label, read }
 }
 
+const fn payload(label: &'static str, read: fn(&MetricBlock) -> u64) -> Metric {
+    let help = "Requests of payload encryption: openings of sessions, their messages, and single messages.";
+    Metric { name: "ringwall_payload_requests_total", help, kind: Kind::Counter, label, read }
+}
+
 const fn connections_refused(label: &'static str, read: fn(&MetricBlock) -> u64) -> Metric {
     let help = "Downstream connections refused by the limit of all connections, or by that of one address.";
     Metric { name: "ringwall_connections_refused_total", help, kind: Kind::Counter, label, read }
@@ -78,6 +83,28 @@ const fn alert_received<const AT: usize>() -> Metric {
 
 const fn alert_sent<const AT: usize>() -> Metric {
     alert(SENT[AT].1.label, |block| block.alerts_sent[AT].get())
+}
+
+const fn upstream_handshake_failed<const KIND: usize>() -> Metric {
+    Metric {
+        name: "ringwall_upstream_tls_handshake_failures_total",
+        help: "TLS handshakes with servers that failed; the log tells the server.",
+        read: |block| block.upstream_handshakes_failed[KIND].get(),
+        ..handshake_failed::<KIND>()
+    }
+}
+
+const fn upstream_alert(metric: Metric, read: fn(&MetricBlock) -> u64) -> Metric {
+    let help = "TLS alerts that ended a server's connection; sent ones behind the handshake alone.";
+    Metric { name: "ringwall_upstream_tls_alerts_total", help, read, ..metric }
+}
+
+const fn upstream_alert_received<const AT: usize>() -> Metric {
+    upstream_alert(alert_received::<AT>(), |block| block.upstream_alerts_received[AT].get())
+}
+
+const fn upstream_alert_sent<const AT: usize>() -> Metric {
+    upstream_alert(alert_sent::<AT>(), |block| block.upstream_alerts_sent[AT].get())
 }
 
 /// All numbers, in the order of output.
@@ -146,6 +173,10 @@ pub const METRICS: &[Metric] = &[
     responses("class=\"3xx\"", |block| block.responses[3].get()),
     responses("class=\"4xx\"", |block| block.responses[4].get()),
     responses("class=\"5xx\"", |block| block.responses[5].get()),
+    payload("form=\"opening\"", |block| block.payload[0].get()),
+    payload("form=\"session\"", |block| block.payload[1].get()),
+    payload("form=\"single\"", |block| block.payload[2].get()),
+    payload("form=\"single-chunked\"", |block| block.payload[3].get()),
     counter("ringwall_refusals_total", "Requests answered by the proxy itself.", |block| block.refused.get()),
     counter("ringwall_exchanges_cut_total", "Exchanges cut after the response had begun.", |block| {
         block.cut.get()
@@ -162,6 +193,41 @@ pub const METRICS: &[Metric] = &[
     counter("ringwall_upstream_connect_failures_total", "Upstream connections that failed.", |block| {
         block.upstream_connect_failed.get()
     }),
+    upstream_handshake_failed::<{ Failure::TimedOut as usize }>(),
+    upstream_handshake_failed::<{ Failure::Silent as usize }>(),
+    upstream_handshake_failed::<{ Failure::Gone as usize }>(),
+    upstream_handshake_failed::<{ Failure::PlainHttp as usize }>(),
+    upstream_handshake_failed::<{ Failure::Malformed as usize }>(),
+    upstream_handshake_failed::<{ Failure::NoSharedVersion as usize }>(),
+    upstream_handshake_failed::<{ Failure::NoSharedParameters as usize }>(),
+    upstream_handshake_failed::<{ Failure::NoSharedProtocol as usize }>(),
+    upstream_handshake_failed::<{ Failure::NoCertificate as usize }>(),
+    upstream_handshake_failed::<{ Failure::CertificateExpired as usize }>(),
+    upstream_handshake_failed::<{ Failure::CertificateUnknownIssuer as usize }>(),
+    upstream_handshake_failed::<{ Failure::CertificateRevoked as usize }>(),
+    upstream_handshake_failed::<{ Failure::CertificateUnusable as usize }>(),
+    upstream_handshake_failed::<{ Failure::PeerAlert as usize }>(),
+    upstream_handshake_failed::<{ Failure::Other as usize }>(),
+    upstream_alert_received::<0>(),
+    upstream_alert_received::<1>(),
+    upstream_alert_received::<2>(),
+    upstream_alert_received::<3>(),
+    upstream_alert_received::<4>(),
+    upstream_alert_received::<5>(),
+    upstream_alert_received::<6>(),
+    upstream_alert_received::<7>(),
+    upstream_alert_received::<8>(),
+    upstream_alert_received::<9>(),
+    upstream_alert_received::<10>(),
+    upstream_alert_sent::<0>(),
+    upstream_alert_sent::<1>(),
+    upstream_alert_sent::<2>(),
+    upstream_alert_sent::<3>(),
+    upstream_alert_sent::<4>(),
+    upstream_alert_sent::<5>(),
+    upstream_alert_sent::<6>(),
+    upstream_alert_sent::<7>(),
+    upstream_alert_sent::<8>(),
     counter("ringwall_upstream_reuses_total", "Requests sent on a reused upstream connection.", |block| {
         block.upstream_reused.get()
     }),
@@ -172,6 +238,14 @@ pub const METRICS: &[Metric] = &[
         |block| block.upstream_retired.get(),
     ),
     gauge("ringwall_upstream_idle", "Idle upstream connections.", |block| block.upstream_idle.get()),
+    counter("ringwall_payload_policy_calls_total", "Calls to the policy service.", |block| {
+        block.policy_asked.get()
+    }),
+    counter(
+        "ringwall_payload_policy_failures_total",
+        "Calls to the policy service without a usable answer.",
+        |block| block.policy_failed.get(),
+    ),
     counter("ringwall_panics_total", "Panics that ended one connection.", |block| block.panics.get()),
     counter(
         "ringwall_access_log_dropped_total",
@@ -204,9 +278,10 @@ mod tests {
     #[test]
     fn whatever_goes_wrong_in_tls_is_listed() {
         let listed = |label: &str| METRICS.iter().filter(|metric| metric.label == label).count();
+        // On either side.
         let labels = Failure::ALL.iter().map(|failure| failure.words().label);
         for label in labels.chain(RECEIVED.iter().chain(SENT).map(|(_, words)| words.label)) {
-            assert_eq!(listed(label), 1, "{label}");
+            assert_eq!(listed(label), 2, "{label}");
         }
     }
 
@@ -244,10 +319,19 @@ mod tests {
             &block.downstream_written_bytes,
             &block.upstream_connected,
             &block.upstream_connect_failed,
+        ];
+        let upstream_failures = block
+            .upstream_handshakes_failed
+            .iter()
+            .chain(&block.upstream_alerts_received)
+            .chain(&block.upstream_alerts_sent);
+        let last = [
             &block.upstream_reused,
             &block.upstream_retried,
             &block.upstream_retired,
             &block.upstream_idle,
+            &block.policy_asked,
+            &block.policy_failed,
             &block.panics,
             &block.log_dropped,
             &block.reloads,
@@ -257,7 +341,10 @@ mod tests {
             .chain(failures)
             .chain(connections)
             .chain(&block.responses)
+            .chain(&block.payload)
             .chain(rest)
+            .chain(upstream_failures)
+            .chain(last)
             .collect();
         assert_eq!(all.len(), METRICS.len());
         for (position, count) in all.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! Turns the outcome of an exchange into counters and an access record.
 
 use super::state::Worker;
-use crate::policy::exchange::{Outcome, Peer, TlsPeer};
+use crate::policy::exchange::{Outcome, Peer, SealedForm, TlsPeer};
 use crate::protocol::moment::Monotonic;
 use crate::protocol::span::Span;
 use crate::telemetry::access_record::{AccessRecord, LogBatch};
@@ -12,6 +12,9 @@ pub(super) fn note(worker: &Worker, peer: &Peer, outcome: &Outcome, text: &[u8])
     let duration = micros(outcome.began, outcome.ended);
     let class = usize::from(outcome.status / 100);
     metrics.responses[if class < metrics.responses.len() { class } else { 0 }].add(1);
+    if let Some(form) = outcome.payload {
+        metrics.payload[form as usize].add(1);
+    }
     metrics.refused.add(u64::from(outcome.refused));
     metrics.cut.add(u64::from(outcome.cut));
     metrics.upstream_reused.add(u64::from(outcome.reused));
@@ -50,6 +53,8 @@ pub(super) fn note(worker: &Worker, peer: &Peer, outcome: &Outcome, text: &[u8])
             server_name,
             certificate_subject,
             certificate_digest,
+            detail: outcome.detail,
+            payload: outcome.payload.map(SealedForm::name),
         });
     });
 }

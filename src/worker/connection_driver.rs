@@ -10,6 +10,8 @@ use std::task::{Context, Poll};
 
 use super::access_notes;
 use super::generation::{Assignment, Generation};
+use super::operations::Operations;
+use super::policy_answers;
 use super::state::Worker;
 use super::tls_notes;
 use super::upstream_pool::UpstreamConnection;
@@ -19,8 +21,8 @@ use crate::net::connection::{ColdConnection, Connection, Transfer, is_called_bac
 use crate::net::deadline::Deadline;
 use crate::net::dialer::DialFault;
 use crate::policy::exchange::{
-    Action, ConnectFault, ConnectOrder, Ending, Event, Exchange, MessageId, PayloadWorld, Peer, Remembered,
-    Side, World,
+    Action, Answer, ConnectFault, ConnectOrder, Ending, Event, Exchange, MessageId, PayloadWorld, Peer,
+    Question, Remembered, Side, World,
 };
 use crate::protocol::moment::Monotonic;
 
@@ -50,6 +52,8 @@ pub(super) async fn drive(
         downstream: connection,
         upstream: None,
         assignment: None,
+        asking: None,
+        known: None,
         dialing: None,
         exchange,
         deadline,
@@ -71,36 +75,8 @@ enum End {
     Finished(Ending),
 }
 
+type Asking = Pin<Box<dyn Future<Output = Answer>>>;
 type Dialing = Pin<Box<dyn Future<Output = Result<Connection, DialFault>>>>;
-
-/// A set of the operations that may be in flight.
-#[derive(Clone, Copy, Default)]
-struct Operations(u8);
-
-impl Operations {
-    const DIAL: Self = Self(1);
-    const WRITE_UPSTREAM: Self = Self(2);
-    const WRITE_DOWNSTREAM: Self = Self(4);
-    const READ_UPSTREAM: Self = Self(8);
-    const READ_DOWNSTREAM: Self = Self(16);
-    const UPSTREAM: Self = Self(2 | 8);
-
-    fn has(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-
-    fn add(&mut self, other: Self) {
-        self.0 |= other.0;
-    }
-
-    fn remove(&mut self, other: Self) {
-        self.0 &= !other.0;
-    }
-
-    fn is_none(self) -> bool {
-        self.0 == 0
-    }
-}
 
 /// Counts the connection as warm for as long as it lives, and its exchange as busy while that is under way.
 struct Counted {
@@ -137,6 +113,9 @@ struct Driver<'d> {
     downstream: Connection,
     upstream: Option<Held>,
     assignment: Option<Assignment>,
+    asking: Option<Asking>,
+    /// What was answered for the request under way.
+    known: Option<Answer>,
     dialing: Option<(Dialing, ConnectOrder)>,
     exchange: Exchange,
     deadline: &'d Deadline,
@@ -234,6 +213,7 @@ impl Driver<'_> {
                     }
                 }
                 Action::Write(side) => self.write(side, action),
+                Action::Ask => self.ask(),
                 Action::Connect(order) => self.connect(order, context),
                 Action::Release { reusable } => self.release(reusable),
                 Action::EndWriting(Side::Downstream) => self.downstream.shut(Shutdown::Write),
@@ -268,6 +248,19 @@ impl Driver<'_> {
             Side::Upstream => Operations::WRITE_UPSTREAM,
             Side::Downstream => Operations::WRITE_DOWNSTREAM,
         });
+    }
+
+    /// Has the worker find out what the exchange cannot decide without.
+    fn ask(&mut self) {
+        match self.exchange.question() {
+            Some(Question::Application(application)) => {
+                let asked =
+                    policy_answers::ask(self.worker.clone(), self.generation.clone(), application.clone());
+                self.asking = Some(Box::pin(async move { Answer::Application(asked.await) }));
+                self.start(Operations::ASK);
+            }
+            None => self.step(Event::Answered),
+        }
     }
 
     fn connect(&mut self, order: ConnectOrder, context: &mut Context<'_>) {
@@ -324,7 +317,10 @@ impl Driver<'_> {
                     DialFault::Refused => ConnectFault::Refused,
                     DialFault::TimedOut => ConnectFault::TimedOut,
                     DialFault::Exhausted => ConnectFault::Exhausted,
-                    DialFault::Handshake => ConnectFault::Handshake,
+                    DialFault::Handshake(failure) => {
+                        tls_notes::upstream_handshake_failed(&self.worker, failure);
+                        ConnectFault::Handshake(failure.words().reason)
+                    }
                 }));
             }
         }
@@ -333,6 +329,9 @@ impl Driver<'_> {
     fn release(&mut self, reusable: bool) {
         self.assignment = None;
         let Some(held) = self.upstream.take() else { return };
+        if let Some(fault) = held.connection.record_fault() {
+            tls_notes::upstream_records_failed(&self.worker, fault);
+        }
         self.in_flight.remove(Operations::UPSTREAM);
         self.started.remove(Operations::UPSTREAM);
         if !reusable || self.now >= held.retires || self.worker.draining.get().is_some() {
@@ -362,6 +361,15 @@ impl Driver<'_> {
             self.dialing = None;
             self.in_flight.remove(Operations::DIAL);
             self.dialed(order, outcome);
+        }
+        if due.has(Operations::ASK)
+            && let Some(asking) = &mut self.asking
+            && let Poll::Ready(answer) = asking.as_mut().poll(context)
+        {
+            self.asking = None;
+            self.in_flight.remove(Operations::ASK);
+            self.known = Some(answer);
+            self.step(Event::Answered);
         }
         // Writes first: the answer should leave before more is read.
         if due.has(Operations::WRITE_UPSTREAM)
@@ -417,7 +425,7 @@ impl Driver<'_> {
             self.generation = self.worker.generation();
         }
         let worker = &*self.worker;
-        let (generation, now) = (&self.generation, self.now);
+        let (generation, now, known) = (&self.generation, self.now, self.known);
         let wall = worker.wall_time();
         let keys = worker.payload_keys.borrow();
         let time = keys.as_ref().map_or(0, |keys| keys.clock.at(now));
@@ -443,6 +451,7 @@ impl Driver<'_> {
             buffers: &mut worker.buffers.borrow_mut(),
             scratch: &mut worker.scratch.borrow_mut(),
             choose: &mut |upstream, key, exclude| generation.choose(upstream, key, exclude, now),
+            consult: &mut |question| known.or_else(|| generation.find_answer(question, now)),
             random: &mut || worker.random(),
             draining: worker.draining.get().is_some(),
             payload,
@@ -452,6 +461,7 @@ impl Driver<'_> {
 
     fn note_outcome(&mut self) {
         let Some(outcome) = self.exchange.take_outcome() else { return };
+        self.known = None;
         self.idle_since = self.now;
         if let Some((upstream, server)) = outcome.server {
             if outcome.answered.is_some() && !outcome.refused && !outcome.cut {

@@ -6,15 +6,17 @@ use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::policy_answers::PolicyAnswers;
 use super::upstream_pool::UpstreamPool;
 use crate::net::connection::Connection;
 use crate::net::dialer::{Destination, DialFault, Secured, dial};
 use crate::net::tls::Identities;
-use crate::policy::exchange::ConnectOrder;
+use crate::policy::exchange::{Answer, ConnectOrder, Question};
 use crate::policy::ruleset::{Rules, Ruleset, Server, UpstreamId};
 use crate::policy::upstream_choice::Chooser;
 use crate::policy::upstream_health::{PassiveHealth, UpstreamView};
 use crate::protocol::moment::Monotonic;
+use crate::telemetry::tls_failures::HandshakeFailure;
 
 /// One configuration at work.
 pub(super) struct Generation {
@@ -22,6 +24,8 @@ pub(super) struct Generation {
     /// What listeners show and servers are checked against.
     pub(super) identities: Arc<Identities>,
     pub(super) pool: RefCell<UpstreamPool>,
+    /// What the policy service said; absent: there is none.
+    pub(super) policy: RefCell<Option<Rc<PolicyAnswers>>>,
     view: RefCell<Arc<UpstreamView>>,
     chooser: RefCell<Chooser>,
     passive: RefCell<PassiveHealth>,
@@ -40,6 +44,13 @@ impl Generation {
             view: RefCell::new(view),
             chooser: RefCell::new(Chooser::new(upstreams, seed)),
             passive: RefCell::new(PassiveHealth::new(upstreams)),
+            policy: RefCell::new(
+                ruleset
+                    .payload
+                    .as_ref()
+                    .and_then(|rules| rules.service.clone())
+                    .map(|service| Rc::new(PolicyAnswers::new(service))),
+            ),
             rules: Rules::new(ruleset),
             identities,
         }
@@ -57,6 +68,22 @@ impl Generation {
             &mut older.pool.borrow_mut(),
             &servers(&older.rules),
         );
+        self.inherit_answers(older);
+    }
+
+    /// Keeps what the policy service said, if that is asked as before.
+    fn inherit_answers(&self, older: &Self) {
+        let asked = |generation: &Self| {
+            let policy = generation.policy.borrow();
+            let service = policy.as_ref()?.service().clone();
+            let place = generation.rules.services.get(usize::from(service.service.0))?.clone();
+            let servers = generation.rules.upstreams.get(usize::from(place.upstream.0))?.servers.clone();
+            Some((service, place, servers))
+        };
+        let (ours, theirs) = (asked(self), asked(older));
+        if ours.is_some() && ours == theirs {
+            *self.policy.borrow_mut() = older.policy.borrow().clone();
+        }
     }
 
     pub(super) fn set_view(&self, view: Arc<UpstreamView>) {
@@ -101,7 +128,11 @@ impl Generation {
         let secured = self.secured(order.upstream, server);
         let refused = server.tls && secured.is_none();
         async move {
-            if refused { Err(DialFault::Handshake) } else { dial(destination, order.limit, secured).await }
+            if refused {
+                Err(DialFault::Handshake(HandshakeFailure::Other))
+            } else {
+                dial(destination, order.limit, secured).await
+            }
         }
     }
 
@@ -111,6 +142,12 @@ impl Generation {
             self.identities.upstreams.get(usize::from(upstream.0))?.as_ref().filter(|_| server.tls)?;
         let name = identity.name_for(&server.host)?;
         Some(Secured { config: identity.config.clone(), name })
+    }
+
+    /// What is known already of what an exchange asks.
+    pub(super) fn find_answer(&self, question: Question<'_>, now: Monotonic) -> Option<Answer> {
+        let Question::Application(application) = question;
+        self.policy.borrow().as_ref()?.find(application, now).map(Answer::Application)
     }
 
     pub(super) fn note_success(&self, upstream: UpstreamId, server: u16) {

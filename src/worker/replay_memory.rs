@@ -156,7 +156,7 @@ impl ReplayMemory {
     }
 
     /// Counts the live entries and empties what has long expired. Reads the whole table, which takes some milliseconds:
-    /// for the control thread, when metrics are read, or every half hour at least.
+    /// for the control thread, every half hour at least.
     pub fn sweep(&self, now: u64) -> u64 {
         let mut live = 0;
         for number in 0..self.lines {
@@ -171,6 +171,18 @@ impl ReplayMemory {
             }
         }
         live
+    }
+
+    /// About how many entries are live: exact in a small table, counted in a sample of lines spread over a large one.
+    pub fn estimate(&self, now: u64) -> u64 {
+        let step = self.lines.div_ceil(limits::REPLAY_SAMPLE).max(1);
+        let (mut live, mut looked_at) = (0_u64, 0);
+        for number in (0..self.lines).step_by(usize::try_from(step).unwrap_or(usize::MAX)) {
+            let (_, slots) = self.line(number);
+            live += slots.iter().filter(|slot| !slot::is_free(slot.load(SeqCst), now)).count() as u64;
+            looked_at += 1;
+        }
+        (u128::from(live) * u128::from(self.lines) / u128::from(looked_at.max(1_u64))) as u64
     }
 
     /// Entries that are certain to find room, as [`ReplayMemory::sweep`] counts them.

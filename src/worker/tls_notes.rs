@@ -41,6 +41,24 @@ pub(super) fn records_failed(worker: &Worker, peer: &Peer, fault: RecordFault) {
     }
 }
 
+/// A handshake with a server failed. The request's own line in the log tells which.
+pub(super) fn upstream_handshake_failed(worker: &Worker, failure: HandshakeFailure) {
+    worker.metrics.upstream_handshakes_failed[failure as usize].add(1);
+}
+
+/// Records ended a connection to a server.
+pub(super) fn upstream_records_failed(worker: &Worker, fault: RecordFault) {
+    let metrics = &worker.metrics;
+    let (list, counts, alert): (Alerts, &[Count], _) = match (fault, fault.alert()) {
+        (RecordFault::PeerAlert(alert), _) => (RECEIVED, &metrics.upstream_alerts_received, alert),
+        (_, Some(alert)) => (SENT, &metrics.upstream_alerts_sent, alert),
+        (_, None) => return,
+    };
+    if let Some(count) = counts.get(entry_of(list, alert)) {
+        count.add(1);
+    }
+}
+
 fn alerted(worker: &Worker, peer: &Peer, (list, counts): (Alerts, &[Count]), alert: Alert) {
     let entry = entry_of(list, alert);
     if let (Some(count), Some((_, words))) = (counts.get(entry), list.get(entry)) {
@@ -77,6 +95,8 @@ fn line(worker: &Worker, peer: &Peer, status: u16, reason: &'static str) {
             server_name: Span::default(),
             certificate_subject: Span::default(),
             certificate_digest: Span::default(),
+            detail: None,
+            payload: None,
         });
     });
 }

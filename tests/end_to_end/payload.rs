@@ -5,6 +5,8 @@ mod answers;
 mod calls;
 mod events;
 mod junk;
+mod notes;
+mod policy;
 mod replays;
 mod sealed_client;
 

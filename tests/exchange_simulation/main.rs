@@ -55,7 +55,7 @@ fn a_seed_is_a_whole_story() {
 fn tell(seed: u64) -> u64 {
     let mut chance = Chance::new(seed);
     let calm = chance.percent(25);
-    let mut worker = Worker::new(rules::rules(), calm);
+    let mut worker = Worker::new(rules::rules(None), calm);
     let mut records = Records::default();
     let clients = chance.within(1..=4);
     let mut tag = 1;

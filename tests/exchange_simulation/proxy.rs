@@ -158,6 +158,8 @@ impl Proxy {
                     self.held.as_mut().expect("a connection").read = Some(lent);
                 }
                 Action::Write(side) => self.begin_write(side, action, worker, link, chance),
+                // Nothing here has to be asked for.
+                Action::Ask => unreachable!("a question"),
                 Action::Connect(order) => self.connect(order, worker, chance),
                 Action::Release { reusable } => self.release(reusable, worker),
                 Action::EndWriting(Side::Downstream) => link.back.ended = true,
@@ -355,6 +357,7 @@ impl Proxy {
             buffers: &mut worker.buffers,
             scratch: &mut worker.scratch,
             choose: &mut choose,
+            consult: &mut |_| None,
             random: &mut || numbers.next(),
             draining: worker.draining,
             payload: None,
@@ -376,6 +379,7 @@ fn action_number(action: Action) -> u64 {
     match action {
         Action::Read(side) => side as u64,
         Action::Write(side) => 10 + side as u64,
+        Action::Ask => 19,
         Action::Connect(order) => 20 + u64::from(order.server) + 2 * u64::from(order.fresh),
         Action::Release { reusable } => 30 + u64::from(reusable),
         Action::EndWriting(side) => 40 + side as u64,
@@ -396,5 +400,6 @@ fn event_number(event: &Event) -> u64 {
         Event::ConnectFailed(_) => 106,
         Event::DeadlinePassed => 107,
         Event::Cut => 108,
+        Event::Answered => 109,
     }
 }

@@ -2,8 +2,12 @@
 //!
 //! Used where an exchange is measured: what it costs here is the exchange's own.
 
-use ringwall::policy::exchange::{Action, Event, Exchange, Peer, Scratch, Side, World};
-use ringwall::policy::ruleset::ListenerId;
+use ringwall::policy::exchange::{
+    Action, Event, Exchange, MessageId, PayloadWorld, Peer, Remembered, Scratch, Side, World,
+};
+use ringwall::policy::payload_keys::PayloadKeys;
+use ringwall::policy::payload_rules::PayloadRules;
+use ringwall::policy::ruleset::{ListenerId, Rules};
 use ringwall::protocol::moment::{Monotonic, UnixMicros};
 use ringwall::protocol::wire_buffer::{BufferPool, Storage, WireBuffer};
 
@@ -14,7 +18,7 @@ type Lent = (Storage, usize, usize);
 /// A warm connection with its worker's memory.
 pub(crate) struct WarmLoop {
     exchange: Exchange,
-    rules: ringwall::policy::ruleset::Rules,
+    rules: Rules,
     buffers: BufferPool,
     scratch: Scratch,
     idle: Option<(WireBuffer, Lent)>,
@@ -22,12 +26,24 @@ pub(crate) struct WarmLoop {
     /// What arrived at the client and at the server.
     arrived: [Vec<u8>; 2],
     now: u64,
+    /// Present: sealed messages are taken.
+    keys: Option<PayloadKeys>,
     pub(crate) exchanges: u64,
 }
 
 impl WarmLoop {
+    #[allow(dead_code, reason = "not every measurement is of plain ones")]
     pub(crate) fn new() -> Self {
-        let rules = rules::rules();
+        Self::under(rules::rules(None), None)
+    }
+
+    /// One that takes messages sealed under these keys.
+    #[allow(dead_code, reason = "not every measurement is of sealed messages")]
+    pub(crate) fn sealed(rules: PayloadRules, keys: PayloadKeys) -> Self {
+        Self::under(rules::rules(Some(rules)), Some(keys))
+    }
+
+    fn under(rules: Rules, keys: Option<PayloadKeys>) -> Self {
         let mut buffers = BufferPool::default();
         let peer = Peer {
             listener: ListenerId(0),
@@ -38,7 +54,8 @@ impl WarmLoop {
         let idle = Some(armed(&mut buffers));
         let arrived = [Vec::with_capacity(1 << 20), Vec::with_capacity(1 << 20)];
         let scratch = Scratch::default();
-        Self { exchange, rules, buffers, scratch, idle, reads: [None, None], arrived, now: 1, exchanges: 0 }
+        let reads = [None, None];
+        Self { exchange, rules, buffers, scratch, idle, reads, arrived, now: 1, keys, exchanges: 0 }
     }
 
     /// Lets `request` and then `response` pass.
@@ -78,6 +95,7 @@ impl WarmLoop {
                     let count = Some(out.len());
                     self.step(Event::Written { side, storage: None, count });
                 }
+                Action::Ask => panic!("nothing has to be asked for"),
                 Action::Connect(_) => {
                     let (response, read) = self.idle.take().expect("an idle connection");
                     self.reads[Side::Upstream as usize] = Some(read);
@@ -93,17 +111,28 @@ impl WarmLoop {
     }
 
     fn step(&mut self, event: Event) {
+        let (mut entropy, mut admit) = (|bytes: &mut [u8]| bytes.fill(0x5a), |_| true);
+        let mut remember = |_: MessageId<'_>, _| Remembered::New;
+        let now = Monotonic(self.now);
+        let payload = self.keys.as_ref().map(|keys| PayloadWorld {
+            keys,
+            time: keys.clock.at(now),
+            entropy: &mut entropy,
+            remember: &mut remember,
+            admit: &mut admit,
+        });
         let mut world = World {
-            now: Monotonic(self.now),
+            now,
             time: UnixMicros(self.now),
             date: b"Sun, 06 Nov 1994 08:49:37 GMT",
             rules: &self.rules,
             buffers: &mut self.buffers,
             scratch: &mut self.scratch,
             choose: &mut |_, _, _| Some(0),
+            consult: &mut |_| None,
             random: &mut || 0x0123_4567_89ab_cdef,
             draining: false,
-            payload: None,
+            payload,
         };
         self.exchange.step(event, &mut world);
     }

@@ -1,9 +1,9 @@
 //! `--payload off`: the same call in plain HTTP, to compare with. What is sealed never comes here.
 
 use crate::client::transport::{Link, Timeouts, TlsTrust, Wait};
-use crate::client::{Content, Origin, OuterPiece, OuterReader, Request, ResponseHead, Sink, Tap};
+use crate::client::{Content, OUTER_HEAD_LIMITS, Origin, Request, ResponseHead, Sink, Tap};
 use crate::limits;
-use crate::protocol::http1::{HeadWriter, LAST_CHUNK, Method, chunk_line};
+use crate::protocol::http1::{HeadWriter, LAST_CHUNK, Method, ResponsePiece, ResponseReader, chunk_line};
 
 use super::watch::Watch;
 
@@ -27,7 +27,7 @@ impl Plain<'_> {
         let mut link =
             Link::connect(self.origin, self.trust, self.timeouts).map_err(|error| error.to_string())?;
         watch.request_head(&head);
-        let mut reader = OuterReader::new(Method::of(request.method.as_bytes()));
+        let mut reader = ResponseReader::new(Method::of(request.method.as_bytes()), OUTER_HEAD_LIMITS);
         // An answer that comes before all is sent ends the sending.
         let sent = send(&mut link, &head, content);
         let mut bytes = vec![0; limits::CLIENT_READ_BYTES];
@@ -46,18 +46,18 @@ impl Plain<'_> {
 }
 
 /// Gives `sink` what there is. `true`: that was the end.
-fn receive(reader: &mut OuterReader, sink: &mut dyn Sink, watch: &mut Watch) -> Result<bool, String> {
+fn receive(reader: &mut ResponseReader, sink: &mut dyn Sink, watch: &mut Watch) -> Result<bool, String> {
     loop {
         let taken = match reader.advance().map_err(|fault| fault.to_string())? {
-            OuterPiece::NeedMore => return Ok(false),
-            OuterPiece::End => return Ok(true),
-            OuterPiece::Head(head) => {
+            ResponsePiece::NeedMore => return Ok(false),
+            ResponsePiece::End => return Ok(true),
+            ResponsePiece::Head(head) => {
                 watch.response_head(&head.bytes);
                 let lower = |(name, value): (String, Vec<u8>)| (name.to_ascii_lowercase(), value);
                 let fields = head.fields.into_iter().map(lower).collect();
                 sink.head(&ResponseHead { status: head.status, fields })
             }
-            OuterPiece::Body(bytes) => sink.content(bytes),
+            ResponsePiece::Body(bytes) => sink.content(bytes),
         };
         taken.map_err(|error| format!("the response cannot be written: {error}"))?;
     }

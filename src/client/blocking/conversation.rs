@@ -4,12 +4,12 @@
 use std::io;
 
 use super::super::fault::ClientFault;
-use super::super::outer::{OuterPiece, OuterReader};
+use super::super::outer::OUTER_HEAD_LIMITS;
 use super::super::transport::{Link, Wait};
 use super::Tap;
 use super::sealing::SealedBody;
 use crate::limits;
-use crate::protocol::http1::Method;
+use crate::protocol::http1::{Method, ResponseFault, ResponsePiece, ResponseReader};
 
 /// What is to be sent.
 pub(super) struct Outgoing<'a, 'b> {
@@ -63,10 +63,10 @@ pub(super) fn converse(
     link: &mut Link,
     outgoing: &mut Outgoing<'_, '_>,
     tap: &mut dyn Tap,
-    take: &mut dyn FnMut(OuterPiece<'_>, &mut dyn Tap) -> Result<(), ClientFault>,
+    take: &mut dyn FnMut(ResponsePiece<'_>, &mut dyn Tap) -> Result<(), ClientFault>,
 ) -> Result<bool, ClientFault> {
     // Every request of ours has a response with a body, the keys' too.
-    let mut reader = OuterReader::new(Method::Post);
+    let mut reader = ResponseReader::new(Method::Post, OUTER_HEAD_LIMITS);
     let mut bytes = vec![0; limits::CLIENT_READ_BYTES];
     let mut broken: Option<io::Error> = None;
     loop {
@@ -87,16 +87,16 @@ pub(super) fn converse(
         }
         loop {
             match reader.advance() {
-                Ok(OuterPiece::NeedMore) => break,
-                Ok(OuterPiece::End) => {
-                    take(OuterPiece::End, tap)?;
+                Ok(ResponsePiece::NeedMore) => break,
+                Ok(ResponsePiece::End) => {
+                    take(ResponsePiece::End, tap)?;
                     return Ok(outgoing.is_done() && reader.is_reusable());
                 }
                 Ok(piece) => take(piece, tap)?,
-                Err(ClientFault::OuterTruncated) if broken.is_some() => {
-                    return Err(broken.map_or(ClientFault::OuterTruncated, ClientFault::Io));
+                Err(fault) => {
+                    let broken = broken.filter(|_| fault == ResponseFault::Truncated);
+                    return Err(broken.map_or_else(|| fault.into(), ClientFault::Io));
                 }
-                Err(fault) => return Err(fault),
             }
         }
     }

@@ -1,7 +1,8 @@
 //! The outer response to a message, opened for the app; one in clear is read only as far as it says why.
+use crate::protocol::http1::{ReceivedHead, ResponsePiece};
 
 use super::super::fault::ClientFault;
-use super::super::outer::{OuterHead, OuterPiece};
+use super::super::outer::require_sealed;
 use super::super::response::{Pending, Piece, ResponseOpener};
 use super::{Sink, Tap};
 use crate::limits;
@@ -10,7 +11,7 @@ use crate::limits;
 pub(super) struct Receiver {
     pending: Option<Pending>,
     opener: Option<ResponseOpener>,
-    outer: Option<OuterHead>,
+    outer: Option<ReceivedHead>,
     /// The body of an answer in clear, as far as it is read.
     clear: Vec<u8>,
 }
@@ -24,23 +25,23 @@ impl Receiver {
     /// Takes a piece of the outer response, and gives `sink` what it opens; `has_begun` becomes true with the first.
     pub(super) fn take(
         &mut self,
-        piece: OuterPiece<'_>,
+        piece: ResponsePiece<'_>,
         sink: &mut dyn Sink,
         has_begun: &mut bool,
         tap: &mut dyn Tap,
     ) -> Result<(), ClientFault> {
         match piece {
-            OuterPiece::NeedMore => return Ok(()),
-            OuterPiece::Head(head) => {
+            ResponsePiece::NeedMore => return Ok(()),
+            ResponsePiece::Head(head) => {
                 tap.response_head(&head.bytes);
-                if head.require(self.media_type(), b"").is_ok()
+                if require_sealed(&head, self.media_type(), b"").is_ok()
                     && let Some(pending) = self.pending.take()
                 {
                     self.opener = Some(ResponseOpener::new(pending, &head, b"")?);
                 }
                 self.outer = Some(head);
             }
-            OuterPiece::Body(bytes) => {
+            ResponsePiece::Body(bytes) => {
                 tap.response_body(bytes);
                 match &mut self.opener {
                     Some(opener) => opener.push(bytes),
@@ -50,11 +51,10 @@ impl Receiver {
                     }
                 }
             }
-            OuterPiece::End => match (&mut self.opener, &self.outer) {
+            ResponsePiece::End => match (&mut self.opener, &self.outer) {
                 (Some(opener), _) => opener.end(),
                 (None, Some(outer)) => {
-                    return Err(outer
-                        .require(self.media_type(), &self.clear)
+                    return Err(require_sealed(outer, self.media_type(), &self.clear)
                         .err()
                         .unwrap_or(ClientFault::OuterTruncated));
                 }

@@ -3,6 +3,7 @@ use crate::client::gateway::{AT, Gateway, Heard, NOW, message, outer, problem, s
 use crate::client::request::{Request, RequestSealer};
 use crate::client::session::{Opening as SessionOpening, RESPONSE_MEDIA_TYPE};
 use crate::protocol::http_date::format_date;
+use crate::protocol::http1::ReceivedHead;
 
 const FORMS: [Form; 3] = [Form::Session, Form::Single, Form::SingleWhole];
 
@@ -52,7 +53,7 @@ struct Given {
 fn open_into(
     given: &mut Given,
     pending: Pending,
-    head: &OuterHead,
+    head: &ReceivedHead,
     parts: &[&[u8]],
 ) -> Result<(), ClientFault> {
     let mut opener = ResponseOpener::new(pending, head, parts.first().unwrap_or(&&b""[..]))?;
@@ -85,7 +86,7 @@ fn open_into(
     panic!("neither an end nor a fault");
 }
 
-fn opened(pending: Pending, head: &OuterHead, parts: &[&[u8]]) -> Result<Given, ClientFault> {
+fn opened(pending: Pending, head: &ReceivedHead, parts: &[&[u8]]) -> Result<Given, ClientFault> {
     let mut given = Given::default();
     open_into(&mut given, pending, head, parts).map(|()| given)
 }
@@ -179,7 +180,7 @@ fn no_changed_byte_passes() {
 #[test]
 fn what_is_not_sealed_is_no_response() {
     for form in FORMS {
-        let answer = |head: OuterHead, body: &[u8]| {
+        let answer = |head: ReceivedHead, body: &[u8]| {
             opened(asked(form, "GET").1, &head, &[body]).expect_err("in clear")
         };
         let clear = "Content-Type: application/problem+json\r\n";

@@ -132,7 +132,7 @@ fn json_line(line: &mut Vec<u8>, worker: usize, record: &AccessRecord, text: &[u
     number(line, record.generation);
     line.extend_from_slice(b",\"worker\":");
     number(line, worker as u64);
-    for (name, value) in proved(record, text) {
+    for (name, value) in known(record, text) {
         line.extend_from_slice(b",\"");
         line.extend_from_slice(name);
         line.extend_from_slice(b"\":");
@@ -178,7 +178,7 @@ fn text_line(line: &mut Vec<u8>, worker: usize, record: &AccessRecord, text: &[u
         line.extend_from_slice(name);
         number(line, value);
     }
-    for (name, value) in proved(record, text) {
+    for (name, value) in known(record, text) {
         line.push(b' ');
         line.extend_from_slice(name);
         line.push(b'=');
@@ -187,15 +187,20 @@ fn text_line(line: &mut Vec<u8>, worker: usize, record: &AccessRecord, text: &[u
     line.push(b'\n');
 }
 
-/// What TLS says of the client, by its names: only what there is.
-fn proved<'a>(record: &AccessRecord, text: &'a [u8]) -> impl Iterator<Item = (&'static [u8], &'a [u8])> {
+/// What TLS says of the client, more about the reason, and what of payload encryption the request is, by their names: only
+/// what there is.
+fn known<'a>(record: &AccessRecord, text: &'a [u8]) -> impl Iterator<Item = (&'static [u8], &'a [u8])> {
+    let words = [(&b"detail"[..], record.detail), (b"payload", record.payload)];
+    let words = words.into_iter().filter_map(|(name, word)| Some((name, word?.as_bytes())));
     let (asked, shown) = (!record.server_name.is_empty(), !record.certificate_digest.is_empty());
     let all: [(bool, &'static [u8], Span); 3] = [
         (asked, b"server_name", record.server_name),
         (shown, b"client_certificate_subject", record.certificate_subject),
         (shown, b"client_certificate_sha256", record.certificate_digest),
     ];
-    all.into_iter().filter(|(present, ..)| *present).map(|(_, name, value)| (name, value.of(text)))
+    let shown =
+        all.into_iter().filter(|(present, ..)| *present).map(|(_, name, value)| (name, value.of(text)));
+    shown.chain(words)
 }
 
 fn number(line: &mut Vec<u8>, value: u64) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::journal;
 use super::super::payload_keyring::PayloadKeyring;
 use super::{Process, check_servers, moment};
-use crate::limits::REPLAY_SWEEP;
+use crate::limits::{REPLAY_LOOK, REPLAY_SWEEP};
 use crate::protocol::moment::Monotonic;
 
 impl Process {
@@ -43,13 +43,15 @@ impl Process {
         }
     }
 
-    /// Has the memory of messages swept when it is time.
-    pub(super) fn sweep_replays(&mut self, now: Monotonic) {
-        if self.sweep_due > now {
-            return;
+    /// Looks at the memory of messages, and has it swept, when it is time.
+    pub(super) fn look_at_replays(&mut self, now: Monotonic) {
+        let Some(force) = self.force.as_ref().filter(|_| self.payload.is_some()) else { return };
+        if self.replay_look_due <= now {
+            self.replay_look_due = now.after(REPLAY_LOOK);
+            self.status.replays = force.supervisor.replay_level(now);
         }
-        self.sweep_due = now.after(REPLAY_SWEEP);
-        if let Some(force) = &self.force {
+        if self.sweep_due <= now {
+            self.sweep_due = now.after(REPLAY_SWEEP);
             force.supervisor.sweep_replays(now);
         }
     }

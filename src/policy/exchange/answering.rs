@@ -20,6 +20,8 @@ pub(super) enum Declined {
     Sealed(SealedForm, SealedArrival),
     /// It asks for the keys to seal to.
     Keys(KeyAnswer),
+    /// Not yet: something has to be asked for first.
+    Ask,
 }
 
 impl From<Refusal> for Declined {
@@ -60,7 +62,7 @@ impl Exchange {
         self.refuse(refusal, world);
     }
 
-    /// Answers instead of forwarding.
+    /// Answers instead of forwarding, or goes another way about it.
     pub(super) fn decline(&mut self, declined: Declined, world: &mut World<'_>) {
         match declined {
             Declined::Refusal(Refusal::TraceRefused) => {
@@ -74,6 +76,8 @@ impl Exchange {
             Declined::OptionsHere => self.answer(204, None, Some(METHODS), world),
             Declined::Sealed(form, arrival) => self.begin_opening(form, arrival, world),
             Declined::Keys(which) => self.tell_keys(which, world),
+            // What was answered is not known all the same: it would be asked for ever.
+            Declined::Ask => self.refuse(Refusal::Exhausted, world),
         }
     }
 
@@ -84,7 +88,7 @@ impl Exchange {
 
     fn refuse_with(&mut self, refusal: Refusal, allow: Option<&str>, world: &mut World<'_>) {
         // An interim response on its way keeps the buffer: too late for an answer of our own.
-        if self.down.has_begun() || self.lanes.writing_downstream || self.response.out_len() > 0 {
+        if self.down.has_begun() || self.response.out_len() > 0 {
             return self.abort(refusal, world.now);
         }
         self.release(false, world.buffers);

@@ -68,8 +68,11 @@ impl Exchange {
             ConnectFault::Refused => Refusal::ConnectRefused,
             ConnectFault::TimedOut => Refusal::ConnectTimeout,
             ConnectFault::Exhausted => Refusal::Exhausted,
-            ConnectFault::Handshake => Refusal::HandshakeFailed,
+            ConnectFault::Handshake(_) => Refusal::HandshakeFailed,
         };
+        if let (ConnectFault::Handshake(why), Some(outcome)) = (fault, &mut self.outcome) {
+            outcome.detail = Some(why);
+        }
         self.refuse(refusal, world);
     }
 

@@ -1,6 +1,6 @@
 //! The one time limit that counts in each state, and what happens when it passes.
 //!
-//! Connecting has none here: the driver bounds it by the order's limit.
+//! Asking and connecting have none here: the driver bounds them.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ impl Exchange {
             Phase::Head if self.request.unread_len() == 0 => self.finish = Some(Ending::Close),
             Phase::Head => self.refuse_before_head(Refusal::HeadTimeout, world),
             Phase::Opening => self.refuse(Refusal::BodyTimeout, world),
-            Phase::Connecting => {}
+            Phase::Asking | Phase::Connecting => {}
             Phase::Sending if self.up.awaits_client() && !self.lanes.writing_upstream => {
                 self.refuse(Refusal::BodyTimeout, world);
             }

@@ -41,6 +41,8 @@ pub enum Event {
     },
     /// There is no upstream connection to be had.
     ConnectFailed(ConnectFault),
+    /// What was asked is answered.
+    Answered,
     /// The moment of [`super::Exchange::deadline`] has passed.
     DeadlinePassed,
     /// The worker drains and its deadline has passed.
@@ -58,6 +60,6 @@ pub enum ConnectFault {
     TimedOut,
     /// This host has no resources for another connection.
     Exhausted,
-    /// The connection stood, and its TLS handshake failed.
-    Handshake,
+    /// The connection stood, and its TLS handshake failed; why, in a word for the log.
+    Handshake(&'static str),
 }

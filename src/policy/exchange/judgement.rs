@@ -115,6 +115,9 @@ impl Exchange {
             outcome.server = Some((judged.order.upstream, judged.order.server));
         }
         self.outcome = Some(outcome);
+        if matches!(judged, Err(Declined::Ask)) && self.up.questions < limits::QUESTIONS {
+            return self.ask();
+        }
         self.request.consume(length);
         match judged {
             Err(declined) => self.decline(declined, world),
@@ -136,6 +139,9 @@ impl Exchange {
         note_request(&mut self.outcome_text, outcome, bytes, head, target.ok());
         let reading = read(bytes, head, target?, fields)?;
         let is_opened = self.is_opened();
+        if is_opened {
+            self.admit_application(world.consult)?;
+        }
         if !is_opened {
             self.up.persists = request_persists(head.version, &reading.options);
             self.up.body = Body::of(reading.framing);
@@ -149,12 +155,9 @@ impl Exchange {
             // Of a sealed request the outer fields alone say it: anybody can have written the inner ones.
             let trusted = &self.rules.forwarding.trusted;
             outcome.client = forwarding::client_address(self.peer.address, trusted, bytes, fields);
-        }
-        if !is_opened {
             // The keys of a sealed request speak for this proxy whatever host it is for.
             self.peer.is_right_for(reading.target.host.of(bytes))?;
         }
-        let method = head.method_name.of(bytes);
         if self.rules.payload.is_some()
             && let Some(endpoint) = Endpoint::of(reading.path)
         {
@@ -163,7 +166,7 @@ impl Exchange {
             return Err(if is_opened { Refusal::NoRoute.into() } else { plain() });
         }
         let scratch = &mut world.scratch.path;
-        let index = find(&self.rules, self.peer.listener, outcome.client, method, &reading, bytes, scratch)?;
+        let index = find(&self.rules, self.peer.listener, outcome.client, &reading, bytes, scratch)?;
         outcome.route = Some(index);
         let route = &self.rules.routes.routes()[usize::from(index)];
         self.admits(route, is_opened)?;
@@ -287,12 +290,11 @@ fn find(
     rules: &Ruleset,
     listener: ListenerId,
     client: SocketAddr,
-    method: &[u8],
     reading: &Reading<'_>,
     bytes: &[u8],
     scratch: &mut Vec<u8>,
 ) -> Result<u16, Declined> {
-    let host = reading.target.host.of(bytes);
+    let (host, method) = (reading.target.host.of(bytes), reading.head.method_name.of(bytes));
     let query = RouteQuery { listener, host, path: reading.path, method, client: client.ip() };
     match rules.routes.find(&query, scratch) {
         Found::Route(index) => Ok(index),

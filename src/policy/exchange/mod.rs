@@ -11,13 +11,14 @@
 //! # The way of a request
 //! ```text
 //!  request side    Head ──parsed, routed──▶ Connecting ──▶ Sending ──all written──▶ Sent
-//!                    ▲    └─refused─▶ Ignored  ◀──answered early──┘                   │
+//!                    ▲    ├─refused─▶ Ignored  ◀──answered early──┘                   │
+//!                    │    └─unknown─▶ Asking ──answered──▶ Head, judged again             │
 //!  response side   Silent ───────────▶ Head ──final head──▶ Body ──all read──▶ Ended ─┤
 //!                    └────────────────────── next request ◀──────── all written ◀─────┘
 //!  101 turns both sides into Tunnel.
 //! ```
 //! `request_side` and `response_side` hold the two halves; `judgement` and `response_head` what becomes of
-//! heads, `attempt` the way to a server, `answering` the answers made here, `deadlines` what passing time does.
+//! heads, `question` what has to be asked for, `attempt` the way to a server, `answering` the answers made here, `deadlines` what passing time does.
 
 mod action;
 mod answering;
@@ -29,6 +30,7 @@ mod judgement;
 mod outcome;
 mod payload_endpoints;
 mod peer;
+mod question;
 mod request_side;
 mod response_head;
 mod response_side;
@@ -46,7 +48,9 @@ use std::time::Duration;
 pub use action::{Action, ConnectOrder, Ending};
 pub use event::{ConnectFault, Event, Side};
 pub use outcome::Outcome;
+pub use payload_endpoints::SealedForm;
 pub use peer::{Peer, TlsPeer};
+pub use question::{Answer, Question};
 use request_side::RequestSide;
 use response_side::ResponseSide;
 use sealed_request::Sealed;
@@ -78,6 +82,8 @@ pub struct World<'a> {
     pub scratch: &'a mut Scratch,
     /// The server for the next request to an upstream: its balancing key and a server to leave out are given.
     pub choose: &'a mut dyn FnMut(UpstreamId, u64, Option<u16>) -> Option<u16>,
+    /// What the worker knows already, or was told for this request; none: it has to be asked for.
+    pub consult: &'a mut dyn FnMut(Question<'_>) -> Option<Answer>,
     /// Random numbers that need no secrecy.
     pub random: &'a mut dyn FnMut() -> u64,
     /// True once the worker accepts no more: connections end after their response.
@@ -183,6 +189,7 @@ struct Lanes {
 /// Single actions waiting their turn.
 #[derive(Clone, Copy, Debug, Default)]
 struct Plan {
+    ask: bool,
     connect: Option<ConnectOrder>,
     release: Option<bool>,
     /// How long the server keeps the connection to be released, where it says so.
@@ -227,6 +234,7 @@ impl Exchange {
             Event::Written { side: Side::Downstream, count, .. } => self.response_written(count, world),
             Event::Connected { reused, response } => self.connected(reused, response, world),
             Event::ConnectFailed(fault) => self.connect_failed(fault, world),
+            Event::Answered => self.answered(world),
             Event::DeadlinePassed => self.deadline_passed(world),
             Event::Cut => self.abort(Refusal::Drained, world.now),
         }
@@ -266,6 +274,9 @@ impl Exchange {
                 Some(reusable) => Action::Release { reusable },
                 None => Action::Finish(ending),
             };
+        }
+        if std::mem::take(&mut self.plan.ask) {
+            return Action::Ask;
         }
         if self.plan.connect.is_some() {
             // The old connection goes first: the driver holds only one.
@@ -408,7 +419,7 @@ impl Exchange {
             world.scratch.spare_sealed.push(sealed);
         }
         self.deadline = world.now.after(self.rules.timeouts.idle);
-        if self.request.unread_len() > 0 && self.request.is_present() {
+        if !self.request.unread().is_empty() {
             self.head_bytes_came(world);
         }
     }

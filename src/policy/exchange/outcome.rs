@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::payload_endpoints::SealedForm;
 use crate::policy::ruleset::UpstreamId;
 use crate::protocol::moment::{Monotonic, UnixMicros};
 use crate::protocol::span::Span;
@@ -53,6 +54,10 @@ pub struct Outcome {
     pub trace_id: [u8; 32],
     /// Generation of the rules that judged.
     pub generation: u64,
+    /// More about the reason, one word.
+    pub detail: Option<&'static str>,
+    /// What of payload encryption it is.
+    pub payload: Option<SealedForm>,
 }
 
 impl Outcome {
@@ -93,6 +98,8 @@ impl Outcome {
             retries: 0,
             trace_id: [b'0'; 32],
             generation,
+            detail: None,
+            payload: None,
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) enum Endpoint {
 
 /// What the body of a request to an endpoint is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SealedForm {
+pub enum SealedForm {
     /// What opens a session.
     Session,
     /// A message of a session.
@@ -36,6 +36,18 @@ pub(super) enum SealedForm {
     Whole,
     /// A single message in chunks.
     Chunked,
+}
+
+impl SealedForm {
+    /// What logs and metrics call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Session => "opening",
+            Self::Message => "session",
+            Self::Whole => "single",
+            Self::Chunked => "single-chunked",
+        }
+    }
 }
 
 /// How that body comes.

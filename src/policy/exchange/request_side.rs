@@ -21,6 +21,8 @@ pub(super) enum Phase {
     Head,
     /// The body of a sealed message comes, until the request in it can be judged.
     Opening,
+    /// The head cannot be judged before something is known.
+    Asking,
     /// Head judged, waiting for an upstream connection.
     Connecting,
     /// Head and body on their way.
@@ -65,6 +67,8 @@ pub(super) struct RequestSide {
     /// Bytes the current upstream connection took.
     pub(super) attempt_bytes: u64,
     pub(super) attempts: u32,
+    /// Questions asked to judge the head.
+    pub(super) questions: u32,
     pub(super) order: Option<ConnectOrder>,
     pub(super) key: u64,
     /// The head names the server it was made for.
@@ -95,6 +99,7 @@ impl Default for RequestSide {
             lost_track: false,
             attempt_bytes: 0,
             attempts: 0,
+            questions: 0,
             order: None,
             key: 0,
             bound_to_server: false,
@@ -219,7 +224,7 @@ impl Exchange {
             Phase::Sending => !self.up.body_done && self.request.out_len() == 0 && self.up.starved,
             Phase::Sent => (self.up.watching || self.down.has_begun()) && self.request.unread_len() == 0,
             Phase::Tunnel => self.request.out_len() == 0,
-            Phase::Connecting | Phase::Ignored => false,
+            Phase::Asking | Phase::Connecting | Phase::Ignored => false,
         };
         if !wants {
             return false;
@@ -252,7 +257,7 @@ impl Exchange {
                         self.progressed(world.now);
                     }
                     // The next request, or what follows one that is refused: looked at later or never.
-                    Phase::Connecting | Phase::Sent | Phase::Ignored => {}
+                    Phase::Asking | Phase::Connecting | Phase::Sent | Phase::Ignored => {}
                 }
             }
         }

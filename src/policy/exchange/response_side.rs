@@ -202,7 +202,7 @@ impl Exchange {
             // The write in flight has the request's memory; its outcome comes here again.
             Phase::Head if self.lanes.writing_upstream => {}
             Phase::Head => {
-                if self.down.answered || self.down.interim > 0 || !self.retry(self.down.reused, world) {
+                if self.down.answered || !self.retry(self.down.reused, world) {
                     self.refuse(Refusal::ResponseIncomplete, world);
                 }
             }

@@ -1,10 +1,9 @@
-//! What a sealed message says of itself, and the judgement of that: its time, that it was not seen before, its application.
+//! What a sealed message says of itself, and the judgement of that: its time, and that it was not seen before.
 //!
 //! All of it is believed only once the message's first chunk has opened.
 
 use super::{MessageId, Remembered, World};
 use crate::limits;
-use crate::policy::payload_rules::Application;
 use crate::policy::refusal::Refusal;
 use crate::protocol::http_date::parse_date;
 use crate::protocol::payload::binary_http::FieldList;
@@ -26,8 +25,15 @@ impl Claim {
     pub(super) fn check(&self, world: &mut World<'_>) -> Result<(), Refusal> {
         let Self::OfSession { facts, number, time } = self else { return Ok(()) };
         self.check_time(world)?;
-        remember(MessageId::OfSession { session: facts.id, number: *number }, *time, world)?;
-        admit_application(facts.app.as_ref(), world)
+        remember(MessageId::OfSession { session: facts.id, number: *number }, *time, world)
+    }
+
+    /// The application that the ticket names, once.
+    pub(super) fn take_application(&mut self) -> Option<AppIdentity> {
+        match self {
+            Self::OfSession { facts, .. } => facts.app.take(),
+            Self::Single(_) => None,
+        }
     }
 
     pub(super) fn check_time(&self, world: &World<'_>) -> Result<(), Refusal> {
@@ -60,8 +66,7 @@ impl Encapsulated {
             // It may have been seen by the process before this one.
             return Err(Refusal::PayloadBusy);
         }
-        remember(MessageId::Single { enc: &self.bytes[..self.length] }, time, world)?;
-        admit_application(None, world)
+        remember(MessageId::Single { enc: &self.bytes[..self.length] }, time, world)
     }
 }
 
@@ -85,10 +90,4 @@ fn remember(message: MessageId<'_>, time: u64, world: &mut World<'_>) -> Result<
         Remembered::SessionFull => Err(Refusal::PayloadSessionRate),
         Remembered::Full => Err(Refusal::PayloadBusy),
     }
-}
-
-fn admit_application(app: Option<&AppIdentity>, world: &World<'_>) -> Result<(), Refusal> {
-    let rules = world.rules.payload.as_ref().ok_or(Refusal::NoRoute)?;
-    let app = app.map(|app| Application { id: app.id(), platform: app.platform(), version: app.version() });
-    rules.judge_application(app).admit_sealed().map_err(Refusal::from)
 }

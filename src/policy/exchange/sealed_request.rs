@@ -14,7 +14,7 @@ use super::{Exchange, Scratch, World};
 use crate::limits;
 use crate::policy::forwarding::is_trusted;
 use crate::policy::refusal::Refusal;
-use crate::protocol::http1::{HeadLimits, parse_request_head};
+use crate::protocol::http1::parse_request_head;
 use crate::protocol::moment::Monotonic;
 use crate::protocol::payload::aead::TAG_LEN;
 use crate::protocol::payload::binary_http::{
@@ -25,6 +25,7 @@ use crate::protocol::payload::encapsulation::{EncapsulationFault, RESPONSE_NONCE
 use crate::protocol::payload::hybrid::PUBLIC_LEN_MAX;
 use crate::protocol::payload::key_schedule::{MessageHeader, request_keys, response_key};
 use crate::protocol::payload::ohttp_message::{open_chunked, open_whole};
+use crate::protocol::payload::ticket::AppIdentity;
 use crate::protocol::progress::Progress;
 use crate::protocol::wire_buffer::{BufferPool, WireBuffer};
 
@@ -44,6 +45,8 @@ pub(super) struct Sealed {
     pub(super) holds_byte: bool,
     /// Of a single message that is not yet entered into the replay memory.
     single: Option<Encapsulated>,
+    /// The application that the session's ticket names.
+    pub(super) app: Option<AppIdentity>,
     /// When all of it must have come.
     pub(super) due: Monotonic,
 }
@@ -84,6 +87,7 @@ impl Exchange {
             left: None,
             holds_byte: false,
             single: None,
+            app: None,
             due: world.now.after(limits::PAYLOAD_MESSAGE_TIME),
         };
         self.sealed = Some(match world.scratch.spare_sealed.pop() {
@@ -93,6 +97,9 @@ impl Exchange {
             }
             None => Box::new(new),
         });
+        if let Some(outcome) = &mut self.outcome {
+            outcome.payload = Some(form);
+        }
         self.up.phase = Phase::Opening;
         self.up.body = Body::Sealed;
         self.up.starved = true;
@@ -207,16 +214,6 @@ impl Exchange {
         }
     }
 
-    fn head_limits(&self) -> HeadLimits {
-        let rules = &self.rules.limits;
-        // What HTTP/1.1 writes besides was not the client's.
-        HeadLimits {
-            request_line: rules.request_line,
-            header_bytes: rules.header_bytes + limits::METHOD_BYTES + limits::HOST_BYTES + 128,
-            header_count: rules.header_count + 3,
-        }
-    }
-
     pub(super) fn note_taken(&mut self, sealed: &mut Sealed) {
         if let Some(outcome) = &mut self.outcome {
             outcome.request_bytes += sealed.body.take_count();
@@ -229,6 +226,7 @@ impl Sealed {
     pub(super) fn forget(&mut self) {
         self.opening = None;
         self.response = None;
+        self.app = None;
     }
 
     /// Goes on until more has to come, or the request can be judged.
@@ -267,6 +265,7 @@ impl Sealed {
                         self.single = Some(*enc);
                     }
                     opening.claim.check(world)?;
+                    self.app = opening.claim.take_application();
                 }
                 Ok(Chunk::Opened) => {}
                 Err(ChunkFault::TooLarge) => return Err(Refusal::PayloadTooLarge),

@@ -1,7 +1,9 @@
 //! Single scenarios with the exact bytes that must cross: what the issue says of the exchange, rule by rule.
 
 mod answers;
+mod boundaries;
 mod driver_view;
+mod questions;
 mod responses;
 mod retries;
 mod sealed;

@@ -21,10 +21,7 @@ fn rules(applications: Vec<ApplicationRule>) -> PayloadRules {
 
 fn with_service(applications: Vec<ApplicationRule>) -> PayloadRules {
     let service = PolicyService {
-        server: Server::new("policy.test", 80),
-        path: "/policy".to_owned(),
-        credentials: None,
-        timeout: limits::POLICY_TIMEOUT,
+        service: ServiceId(0),
         cache_time: limits::POLICY_CACHE_TIME,
         cache_entries: limits::POLICY_CACHE_ENTRIES,
     };
@@ -117,6 +114,7 @@ fn the_service_is_asked_about_what_has_no_rule() {
 #[test]
 fn what_is_not_known_is_treated_as_required() {
     const NO: Result<(), PayloadDenial> = Err(PayloadDenial::Application);
+    const LATER: Result<(), PayloadDenial> = Err(PayloadDenial::Unknown);
     const SEAL: Result<(), PayloadDenial> = Err(PayloadDenial::Plaintext);
     let check = |verdict: ApplicationVerdict, sealed, accept| {
         assert_eq!(verdict.admit_sealed(), sealed, "{verdict:?}, sealed");
@@ -129,6 +127,7 @@ fn what_is_not_known_is_treated_as_required() {
     check(ApplicationVerdict::Says(Encryption::Optional), Ok(()), Ok(()));
     check(ApplicationVerdict::Says(Encryption::Disabled), NO, NO);
     check(ApplicationVerdict::Unlisted, Ok(()), SEAL);
-    check(ApplicationVerdict::Ask, NO, SEAL);
+    check(ApplicationVerdict::Unknown, LATER, LATER);
+    check(ApplicationVerdict::Ask, LATER, LATER);
     check(ApplicationVerdict::Unnamed, NO, SEAL);
 }

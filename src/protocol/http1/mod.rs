@@ -36,6 +36,7 @@ mod rejection;
 mod request_head;
 mod request_target;
 mod response_head;
+mod response_reader;
 mod syntax;
 mod trailer_section;
 
@@ -50,3 +51,4 @@ pub use rejection::Rejection;
 pub use request_head::{HeadLimits, Method, RequestHead, Version, parse_request_head};
 pub use request_target::{RequestTarget, TargetForm, parse_authority, request_target};
 pub use response_head::{ResponseHead, parse_response_head};
+pub use response_reader::{ReceivedHead, ResponseFault, ResponsePiece, ResponseReader, media_type};

@@ -382,3 +382,16 @@ fn threads_together_do_not_exceed_a_share() {
 fn nothing_of_a_key_is_printed() {
     assert_eq!(format!("{:?}", memory(1, 1)), "ReplayMemory { lines: 17, .. }");
 }
+
+#[test]
+fn an_estimate_is_near_the_count_in_a_table_of_any_size() {
+    for (entries, inserted) in [(64, 20), (100_000, 60_000), (1_000_000, 300_000)] {
+        let memory = memory(entries, u32::MAX);
+        for number in 0..inserted {
+            assert_eq!(insert_single(&memory, number, EXPIRES, NOW), Remembered::New);
+        }
+        let (counted, estimated) = (memory.sweep(NOW), memory.estimate(NOW));
+        assert_eq!(counted, inserted);
+        assert!(estimated.abs_diff(counted) <= counted / 20, "{estimated} of {counted}");
+    }
+}

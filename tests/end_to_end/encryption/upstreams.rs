@@ -1,7 +1,7 @@
 //! Servers behind TLS: a second proxy, and one by rustls that closes as it is told.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
@@ -33,13 +33,25 @@ fn a_server_is_trusted_by_its_name_and_authority() {
     }
     assert_eq!(behind.metric("ringwall_tls_handshakes_total", ""), 1.0, "the connection is kept");
     let stranger = Authority::new("strangers");
-    for (what, authority, settings) in [
-        ("another name", &authority, "tls = { ca = \"authority.pem\", server_name = \"b.test\" }"),
-        ("no name", &authority, "tls = { ca = \"authority.pem\" }"),
-        ("another authority", &stranger, trusted),
+    for (what, authority, settings, detail) in [
+        (
+            "another name",
+            &authority,
+            "tls = { ca = \"authority.pem\", server_name = \"b.test\" }",
+            "unusable",
+        ),
+        ("no name", &authority, "tls = { ca = \"authority.pem\" }", "unusable"),
+        ("another authority", &stranger, trusted, "unknown-issuer"),
     ] {
-        let answer = to_tls(&address, authority, settings).start().get("/");
+        let proxy = to_tls(&address, authority, settings).start();
+        let answer = proxy.get("/");
         assert_eq!((answer.status(), answer.reason().as_str()), (502, "handshake-failed"), "{what}");
+        // The client is not told what the operator is.
+        assert!(!answer.text().contains(detail));
+        let line = &proxy.wait_for_log(1)[0];
+        assert_eq!(line["detail"], format!("tls-certificate-{detail}"), "{what}");
+        let label = format!("reason=\"certificate-{detail}\"");
+        assert_eq!(proxy.metric("ringwall_upstream_tls_handshake_failures_total", &label), 1.0, "{what}");
     }
     let any = "tls = { dangerous_accept_any_certificate = true, server_name = \"b.test\" }";
     let careless = to_tls(&address, &stranger, any).start();
@@ -119,8 +131,39 @@ fn a_body_that_ends_with_the_connection_must_end_with_a_word() {
     }
 }
 
+#[test]
+fn a_server_that_breaks_its_records_is_counted() {
+    let authority = Authority::new("test authority");
+    let own = authority.server(&["a.test"]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let settings = "tls = { ca = \"authority.pem\", server_name = \"a.test\" }";
+    let proxy = to_tls(&listener.local_addr().unwrap().to_string(), &authority, settings).start();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut stream = accept(&listener, &own);
+            // A record that nobody sealed, behind a request that was read.
+            stream.sock.write_all(&[&[23, 3, 3, 0, 40][..], &[7; 40]].concat()).unwrap();
+            let _cut = stream.read(&mut [0; 64]);
+        });
+        assert_eq!(proxy.get("/").reason(), "response-incomplete");
+    });
+    let label = "direction=\"sent\",alert=\"bad_record_mac\"";
+    assert_eq!(proxy.metric("ringwall_upstream_tls_alerts_total", label), 1.0);
+    assert_eq!(proxy.metric("ringwall_tls_alerts_total", label), 0.0, "no client's fault");
+}
+
 /// Answers one request with a body that ends with the connection.
 fn answer_once(listener: &TcpListener, own: &Issued, with_a_word: bool) {
+    let mut stream = accept(listener, own);
+    stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nto the end").unwrap();
+    if with_a_word {
+        stream.conn.send_close_notify();
+    }
+    stream.flush().unwrap();
+}
+
+/// A connection on which a request has come.
+fn accept(listener: &TcpListener, own: &Issued) -> StreamOwned<ServerConnection, TcpStream> {
     let chain = vec![CertificateDer::from_pem_slice(own.certificate.as_bytes()).unwrap()];
     let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
@@ -129,9 +172,5 @@ fn answer_once(listener: &TcpListener, own: &Issued, with_a_word: bool) {
     let mut stream = StreamOwned::new(connection, listener.accept().unwrap().0);
     let mut request = [0; 1024];
     assert!(stream.read(&mut request).unwrap() > 0);
-    stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nto the end").unwrap();
-    if with_a_word {
-        stream.conn.send_close_notify();
-    }
-    stream.flush().unwrap();
+    stream
 }

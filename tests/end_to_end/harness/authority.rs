@@ -83,8 +83,11 @@ impl Authority {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, names[0]);
-        params.subject_alt_names =
-            names.iter().map(|name| SanType::DnsName((*name).try_into().expect("a name"))).collect();
+        let alternative = |name: &&str| match name.parse() {
+            Ok(address) => SanType::IpAddress(address),
+            Err(_) => SanType::DnsName((*name).try_into().expect("a name")),
+        };
+        params.subject_alt_names = names.iter().map(alternative).collect();
         params.extended_key_usages = vec![usage];
         change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").pem();

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::process::Stdio;
 
 use super::*;
+use crate::harness::ScriptedServer;
+use crate::harness::authority::Authority;
 use crate::harness::peers::peer;
 use crate::harness::random::Random;
 use crate::nginx_origin::Nginx;
@@ -109,6 +111,28 @@ fn streams_errors_and_kept_sessions_go_through() {
 }
 
 /// 100 MiB both ways, in memory that stays as it was.
+#[test]
+fn sealed_calls_go_through_tls() {
+    let server = ScriptedServer::ok();
+    let authority = Authority::new("test authority");
+    let setup = Setup::to(&server).with("[payload]");
+    let own = authority.server(&[&setup.address.ip().to_string()]);
+    let setup = setup.listener("[listener.tls]\ncertificate = \"own.pem\"\nkey = \"own.key\"");
+    let setup = setup.file("own.pem", own.certificate).file("own.key", own.key);
+    let proxy = setup.file("authority.pem", &authority.certificate).start();
+    let call = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ringwall"));
+        command.args(["call", "--timeout", "15", "--payload", "session", "--cacert"]);
+        command.arg(proxy.path("authority.pem")).arg(format!("https://{}/a", proxy.address));
+        output_of(&mut command)
+    };
+    assert_eq!(call().expect("a call"), b"ok");
+    let request = server.request();
+    assert_eq!((request.target(), request.fields.get("x-forwarded-proto").as_deref()), ("/a", Some("https")));
+    let lines = proxy.wait_for_log(3);
+    assert_eq!(lines.last().expect("a line")["payload"], "session");
+}
+
 #[test]
 #[ignore = "takes a while; run it with -- --ignored"]
 fn a_hundred_mebibytes_go_through_in_flat_memory() {

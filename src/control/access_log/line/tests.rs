@@ -178,3 +178,14 @@ fn every_day_follows_the_one_before() {
         }
     }
 }
+
+#[test]
+fn what_more_is_known_stands_at_the_end() {
+    let sealed = |record: &mut AccessRecord, _: &mut LogBatch| record.payload = Some("session");
+    assert!(line_of(LogFormat::Json, sealed).ends_with("\"worker\":3,\"payload\":\"session\"}\n"));
+    assert!(line_of(LogFormat::Text, sealed).ends_with(" worker=3 payload=session\n"));
+    let failed =
+        |record: &mut AccessRecord, _: &mut LogBatch| record.detail = Some("tls-certificate-expired");
+    let end = "\"worker\":3,\"detail\":\"tls-certificate-expired\"}\n";
+    assert!(line_of(LogFormat::Json, failed).ends_with(end));
+}

@@ -28,11 +28,11 @@ use crate::protocol::payload::session;
 use crate::protocol::payload::ticket::{AppIdentity, SessionFacts, TicketKey, TicketKeys};
 use crate::protocol::progress::Progress;
 
-const NOW: u64 = 1_000_000;
+pub(super) const NOW: u64 = 1_000_000;
 const START: [u8; 16] = [3; 16];
 
 /// An app with a session.
-struct App {
+pub(super) struct App {
     facts: SessionFacts,
     ticket: Vec<u8>,
     /// Of the message sealed last.
@@ -41,14 +41,19 @@ struct App {
 
 /// A response as the app sees it.
 #[derive(Debug, PartialEq)]
-struct Answer {
-    status: u16,
+pub(super) struct Received {
+    pub(super) status: u16,
     fields: Vec<(String, String)>,
-    content: String,
+    pub(super) content: String,
 }
 
 impl App {
     fn new(aead: Aead) -> Self {
+        Self::named(aead, None)
+    }
+
+    /// One that says in its session what it is.
+    pub(super) fn named(aead: Aead, app: Option<AppIdentity>) -> Self {
         let facts = SessionFacts {
             id: [1; 16],
             secret: SessionSecret::new(&[2; 32]),
@@ -56,14 +61,14 @@ impl App {
             issued: NOW,
             expires: NOW + 3600,
             start: START,
-            app: None,
+            app,
         };
         let ticket = keys().tickets.seal(&facts, &[4; 12]);
         Self { facts, ticket, prk: None }
     }
 
     /// A whole message on the wire, its plaintext in chunks of these lengths and the rest in the final one.
-    fn seal_at(&mut self, n: u64, t: u64, plaintext: &[u8], chunks: &[usize]) -> Vec<u8> {
+    pub(super) fn seal_at(&mut self, n: u64, t: u64, plaintext: &[u8], chunks: &[usize]) -> Vec<u8> {
         let mut body = Vec::new();
         assert!(MessageHeader::write(&self.ticket, n, t, &[n as u8; 16], &mut body));
         let (prk, key) = request_keys(&self.facts.secret, self.facts.aead, &body);
@@ -83,12 +88,12 @@ impl App {
         body
     }
 
-    fn seal(&mut self, n: u64, plaintext: &[u8]) -> Vec<u8> {
+    pub(super) fn seal(&mut self, n: u64, plaintext: &[u8]) -> Vec<u8> {
         self.seal_at(n, NOW, plaintext, &[])
     }
 
     /// Opens the sealed response in an outer one with a length or in chunks.
-    fn open(&self, outer: &[u8]) -> Answer {
+    pub(super) fn open(&self, outer: &[u8]) -> Received {
         let at = outer.windows(4).position(|four| four == b"\r\n\r\n").expect("an outer head") + 4;
         let head = String::from_utf8(outer[..at].to_vec()).unwrap();
         assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
@@ -103,7 +108,7 @@ impl App {
         self.open_body(&body)
     }
 
-    fn open_body(&self, body: &[u8]) -> Answer {
+    fn open_body(&self, body: &[u8]) -> Received {
         let (salt, sealed) = body.split_first_chunk::<16>().expect("a salt");
         let key = response_key(self.prk.as_ref().unwrap(), self.facts.aead, salt);
         let mut opener = ChunkOpener::new(key, limits::PAYLOAD_CHUNK_SENT_BYTES);
@@ -124,7 +129,7 @@ impl App {
     }
 }
 
-fn read_response(message: &[u8]) -> Answer {
+fn read_response(message: &[u8]) -> Received {
     let limits = MessageLimits { path_bytes: 0, head_bytes: 1 << 16, field_count: 100 };
     let mut decoder = ResponseDecoder::new(limits, false);
     let mut fields = FieldList::new();
@@ -144,7 +149,7 @@ fn read_response(message: &[u8]) -> Answer {
                 rest = &rest[range.end..];
             }
             Part::Trailers { consumed } | Part::Padding { consumed } => rest = &rest[consumed..],
-            Part::Done { .. } => return Answer { status: value.status, fields: named, content },
+            Part::Done { .. } => return Received { status: value.status, fields: named, content },
             Part::NeedMore => panic!("not whole"),
         }
     }
@@ -164,7 +169,7 @@ fn unchunked(mut bytes: &[u8]) -> Vec<u8> {
     }
 }
 
-fn keys() -> PayloadKeys {
+pub(super) fn keys() -> PayloadKeys {
     let key = HpkePrivateKey::generate(Kem::X25519, &[7; 32]);
     let gateway = Arc::new(GatewayKeys::new(vec![(1, key)]).unwrap());
     PayloadKeys {
@@ -177,27 +182,34 @@ fn keys() -> PayloadKeys {
     }
 }
 
-fn rules(mode: PayloadMode) -> Rules {
-    let payload = PayloadRules {
+pub(super) fn payload_rules() -> PayloadRules {
+    PayloadRules {
         session_lifetime: Duration::from_secs(3600),
         window: Duration::from_secs(30),
         session_entries: 1024,
         relays: Vec::new(),
         applications: ApplicationRules::default(),
         service: None,
-    };
+    }
+}
+
+pub(super) fn rules(mode: PayloadMode, payload: PayloadRules) -> Rules {
     let routes = vec![Route { payload: mode, ..open_route() }];
     Rules::new(Arc::new(Ruleset { payload: Some(Arc::new(payload)), ..ruleset_of(routes) }))
 }
 
 fn stage(mode: PayloadMode) -> Stage {
-    let mut stage = Stage::under(rules(mode));
+    stage_under(rules(mode, payload_rules()))
+}
+
+pub(super) fn stage_under(rules: Rules) -> Stage {
+    let mut stage = Stage::under(rules);
     stage.vault = Some(Vault { keys: keys(), seen: HashSet::new(), full: None });
     stage
 }
 
 /// A request in Binary HTTP's form.
-fn message(framing: Framing, method: &str, path: &str, content: &[u8]) -> Vec<u8> {
+pub(super) fn message(framing: Framing, method: &str, path: &str, content: &[u8]) -> Vec<u8> {
     let control = RequestControl {
         method: method.as_bytes(),
         scheme: b"https",
@@ -224,7 +236,7 @@ fn message(framing: Framing, method: &str, path: &str, content: &[u8]) -> Vec<u8
 }
 
 /// The outer request around a sealed body.
-fn posted(body: &[u8]) -> Vec<u8> {
+pub(super) fn posted(body: &[u8]) -> Vec<u8> {
     let head = format!(
         "POST /.well-known/payload-message HTTP/1.1\r\nHost: edge.test\r\nContent-Type: message/payload-request\r\n\
          Content-Length: {}\r\n\r\n",
@@ -246,7 +258,7 @@ fn posted_in_chunks(body: &[u8], size: usize) -> Vec<u8> {
     out
 }
 
-fn ok(body: &str) -> String {
+pub(super) fn ok(body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nContent-Type: text/plain\r\n\r\n{body}", body.len())
 }
 

@@ -49,6 +49,11 @@ pub(super) struct Stage {
     pub(super) servers_down: bool,
     /// What servers were chosen by.
     pub(super) keys: Vec<u64>,
+    /// What the worker was consulted for, and what it knows.
+    pub(super) questions: Vec<String>,
+    pub(super) answer: Option<Answer>,
+    /// What had to be asked for.
+    pub(super) asked: Vec<String>,
     /// Present: sealed messages are taken.
     pub(super) vault: Option<Vault>,
 }
@@ -89,6 +94,7 @@ pub(super) fn ruleset_of(routes: Vec<Route>) -> Ruleset {
             health: None,
             pool: PoolLimits { idle: 1, age: Duration::MAX, idle_timeout: Duration::from_secs(50) },
         }],
+        services: Vec::new(),
         routes: RouteTable::new(routes),
         timeouts: Timeouts::default(),
         limits: Limits {
@@ -138,6 +144,9 @@ impl Stage {
             outcomes: Vec::new(),
             servers_down: false,
             keys: Vec::new(),
+            questions: Vec::new(),
+            answer: None,
+            asked: Vec::new(),
             vault: None,
         }
         .settled()
@@ -327,6 +336,7 @@ impl Stage {
                     let lent = exchange.lend(action);
                     self.feed(side).write = Some(lent);
                 }
+                Action::Ask => self.asked.push(format!("{:?}", exchange.question().expect("a question"))),
                 Action::Connect(order) => {
                     self.orders.push(order);
                     let dial = self.dials.pop_front().unwrap_or(Dial::Fresh);
@@ -409,6 +419,10 @@ impl Stage {
             rules: &self.rules,
             buffers: &mut self.buffers,
             scratch: &mut self.scratch,
+            consult: &mut |question| {
+                self.questions.push(format!("{question:?}"));
+                self.answer
+            },
             choose: &mut |_, key, exclude| {
                 self.keys.push(key);
                 (!down).then_some(u16::from(exclude == Some(0)))
