@@ -106,6 +106,12 @@ impl WireBuffer {
         self.storage.get(self.out_start..self.out_end).unwrap_or_default()
     }
 
+    /// The last `count` of the bytes consumed, as long as nothing was read or placed since. Empty if there are not so many.
+    pub fn consumed(&self, count: usize) -> &[u8] {
+        let start = self.start.checked_sub(count).filter(|&start| start >= self.out_end);
+        start.and_then(|start| self.storage.get(start..self.start)).unwrap_or_default()
+    }
+
     /// Drops the first `count` unread bytes.
     #[inline]
     pub fn consume(&mut self, count: usize) {

@@ -64,6 +64,14 @@ pub(super) struct ResponseSide {
     gone: Option<Gone>,
 }
 
+/// What was moved of a body.
+pub(super) struct Released {
+    /// That was the end of it.
+    pub(super) is_done: bool,
+    /// Bytes of trailers, directly before what is unread, where the content was taken out of its framing.
+    pub(super) trailers: usize,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gone {
     Ended,
@@ -274,7 +282,7 @@ impl Exchange {
     /// Moves what is there of the body into the out window; at its end parts with the server.
     pub(super) fn take_response_body(&mut self, world: &mut World<'_>) -> Result<(), Refusal> {
         let available = self.response.unread_len();
-        let done = self.release_body()?;
+        let Released { is_done: done, .. } = self.release_body()?;
         if self.down.encodes && available > 0 {
             let fits = self.response.place_before(chunk_line(available).as_bytes())
                 && self.response.place_behind(b"\r\n");
@@ -286,10 +294,11 @@ impl Exchange {
         Ok(())
     }
 
-    /// Moves what is there of the body, out of the server's framing or in it, into the out window. True at its end.
-    pub(super) fn release_body(&mut self) -> Result<bool, Refusal> {
+    /// Moves what is there of the body, out of the server's framing or in it, into the out window.
+    pub(super) fn release_body(&mut self) -> Result<Released, Refusal> {
         let available = self.response.unread_len();
-        Ok(match &mut self.down.body {
+        let mut trailers = 0;
+        let is_done = match &mut self.down.body {
             Body::None => true,
             Body::Length(rest) => {
                 let count = (*rest).min(available as u64);
@@ -302,13 +311,15 @@ impl Exchange {
                 let decoded =
                     decoder.advance(self.response.unread_mut()).map_err(Refusal::ResponseMalformed)?;
                 self.response.release(decoded.produced, decoded.taken);
+                trailers = decoded.trailers;
                 decoded.done
             }
             Body::UntilClose => {
                 self.response.release(available, available);
                 false
             }
-        })
+        };
+        Ok(Released { is_done, trailers })
     }
 
     /// Takes note of a part of the body of so many bytes, and of its end.

@@ -5,16 +5,22 @@
 //! out   │outer head│chunk line│salt│chunks of: │inner head│content│end│ │chunk end│
 //! ```
 
+use std::borrow::Cow;
+
 use super::response_head::LIMITS;
-use super::response_side::{Body, Phase};
+use super::response_side::{Body, Phase, Released};
+use super::sealed_request::Sealed;
 use super::{Exchange, Scratch, World};
 use crate::limits;
 use crate::policy::refusal::Refusal;
 use crate::protocol::http1::{
     ChunkedDecoder, ChunkedOutput, HeadWriter, LAST_CHUNK, Version, chunk_line, parse_response_head,
+    trailer_fields,
 };
 use crate::protocol::payload::aead::TAG_LEN;
-use crate::protocol::payload::binary_http::{Framing, push_content_head, push_response_head};
+use crate::protocol::payload::binary_http::{
+    CONTENT_END, Framing, push_content_head, push_response_head, push_trailers,
+};
 use crate::protocol::payload::chunk_stream::ChunkSealer;
 use crate::protocol::payload::encapsulation::RESPONSE_NONCE_LEN_MAX;
 use crate::protocol::payload::key_schedule::SALT_LEN;
@@ -38,6 +44,8 @@ pub(super) struct SealedResponse {
     outer: Outer,
     /// Of a response in one piece, until the rest is there.
     inner_head: Vec<u8>,
+    /// The server's trailer section, once it has come.
+    trailers: Vec<u8>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "a message allocates nothing")]
@@ -87,6 +95,7 @@ impl SealedResponse {
             framing: Framing::Known,
             outer: Outer::NotBegun,
             inner_head: Vec::new(),
+            trailers: Vec::new(),
         }
     }
 
@@ -98,13 +107,15 @@ impl SealedResponse {
     /// Seals all that waits to be written, with the inner head from `prefix` in front of it.
     fn seal_whole(&self, response: &mut WireBuffer, prefix: &[u8]) -> Result<(), Refusal> {
         let Sealer::Whole(answer) = &self.sealer else { return Err(Refusal::ResponseTooLong) };
-        let plain = prefix.len() + response.out_len();
+        let suffix = self.message_end();
+        let plain = prefix.len() + response.out_len() + suffix.len();
         let front = answer.head_room();
-        if !response.widen(front + prefix.len(), WholeAnswer::TAIL_ROOM) {
+        if !response.widen(front + prefix.len(), suffix.len() + WholeAnswer::TAIL_ROOM) {
             return Err(Refusal::ResponseTooLong);
         }
         let bytes = response.out_mut();
         put(bytes, front, &[prefix]);
+        put(bytes, front + plain - suffix.len(), &[&suffix]);
         answer.seal(&self.lead, bytes, front..front + plain).map_err(|_| Refusal::ResponseTooLong)?;
         Ok(())
     }
@@ -125,7 +136,7 @@ impl SealedResponse {
         if first {
             self.outer = if chunked { Outer::Chunked } else { Outer::Bare };
         }
-        let suffix: &[u8] = if is_final && self.framing == Framing::Indeterminate { &[0, 0] } else { &[] };
+        let suffix = if is_final { self.message_end() } else { Cow::Borrowed(&[][..]) };
         let plain = prefix.len() + response.out_len() + suffix.len();
         let room = room_before(plain, is_final);
         let salt: &[u8] = if first { &self.lead[..self.lead_len] } else { &[] };
@@ -142,13 +153,26 @@ impl SealedResponse {
         let bytes = response.out_mut();
         put(bytes, 0, &[line, salt]);
         put(bytes, front, &[prefix]);
-        put(bytes, front + plain - suffix.len(), &[suffix]);
+        put(bytes, front + plain - suffix.len(), &[&suffix]);
         let Sealer::Chunks(sealer) = &mut self.sealer else { return Err(Refusal::ResponseTooLong) };
         let sealed = seal_run(sealer, bytes, front..front + plain, is_final);
         let sealed = sealed.map_err(|_| Refusal::ResponseTooLong)?;
         debug_assert_eq!(sealed.start, line.len() + salt.len());
         put(bytes, sealed.end, &[crlf, last]);
         Ok(())
+    }
+}
+
+impl SealedResponse {
+    /// What ends the message behind its content: the end of that, and the trailers.
+    fn message_end(&self) -> Cow<'static, [u8]> {
+        let end: &[u8] = if self.framing == Framing::Indeterminate { &CONTENT_END } else { &[] };
+        if self.trailers.is_empty() {
+            return Cow::Borrowed(if end.is_empty() { end } else { &[CONTENT_END[0], 0] });
+        }
+        let mut out = end.to_vec();
+        push_trailers(self.framing, trailer_fields(&self.trailers), &mut out);
+        Cow::Owned(out)
     }
 }
 
@@ -251,6 +275,8 @@ impl Exchange {
             Body::Chunked(decoder) => {
                 let framed = &mut self.response.unread_mut()[from..];
                 let decoded = decoder.advance(framed).map_err(Refusal::ResponseMalformed)?;
+                let trailers = &framed[decoded.taken - decoded.trailers..decoded.taken];
+                note_trailers(&mut self.sealed, trailers);
                 self.down.gathered += decoded.produced;
                 self.response.remove(from + decoded.produced..from + decoded.taken);
                 decoded.done
@@ -287,7 +313,8 @@ impl Exchange {
     /// Releases the content that is there. True when that was the end of it.
     fn take_content(&mut self, world: &mut World<'_>) -> Result<bool, Refusal> {
         let available = self.response.unread_len();
-        let is_done = self.release_body()?;
+        let Released { is_done, trailers } = self.release_body()?;
+        note_trailers(&mut self.sealed, self.response.consumed(trailers));
         self.note_body_part(available, is_done, world);
         Ok(is_done)
     }
@@ -342,6 +369,13 @@ impl Exchange {
 
     fn sealing(&mut self) -> Option<&mut SealedResponse> {
         self.sealed.as_mut()?.response.as_mut()
+    }
+}
+
+/// Keeps the server's trailers for the end of the message.
+fn note_trailers(sealed: &mut Option<Box<Sealed>>, section: &[u8]) {
+    if let Some(response) = sealed.as_mut().and_then(|sealed| sealed.response.as_mut()) {
+        response.trailers.extend_from_slice(section);
     }
 }
 

@@ -19,7 +19,7 @@ use crate::protocol::progress::Progress;
 pub enum ChunkedOutput {
     /// Chunks and trailers in canonical framing, for a peer that reads chunked.
     Framed,
-    /// The content alone; trailers are dropped.
+    /// The content alone; of trailers it is said where they were.
     Bare,
 }
 
@@ -32,6 +32,9 @@ pub struct Decoded {
     pub produced: usize,
     /// Bytes of body content among them.
     pub content: usize,
+    /// Bytes of the trailer section, its last line end included, which were the last that were taken. Of bare output they
+    /// are there still, directly before what is unread; 0: there are no trailers.
+    pub trailers: usize,
     /// The body has ended; what is unread belongs to the next message.
     pub done: bool,
 }
@@ -109,7 +112,7 @@ impl ChunkedDecoder {
     /// The `Chunk…` and `Trailer…` rejections, [`Rejection::BareCr`], [`Rejection::BareLf`]. What was produced by
     /// earlier calls is valid; the body cannot be continued.
     pub fn advance(&mut self, bytes: &mut [u8]) -> Result<Decoded, Rejection> {
-        let mut content = 0;
+        let (mut content, mut trailers) = (0, 0);
         let mut cursors = Cursors { bytes, read: 0, write: 0 };
         loop {
             let goes_on = match self.state {
@@ -123,13 +126,13 @@ impl ChunkedDecoder {
                     left == 0
                 }
                 State::DataEnd => self.data_end(&mut cursors)?,
-                State::Trailers => self.trailers(&mut cursors)?,
+                State::Trailers => self.trailers(&mut cursors, &mut trailers)?,
                 State::Done => false,
             };
             if !goes_on {
                 let Cursors { read: taken, write: produced, .. } = cursors;
                 debug_assert!(produced <= taken && content <= produced);
-                return Ok(Decoded { taken, produced, content, done: self.is_done() });
+                return Ok(Decoded { taken, produced, content, trailers, done: self.is_done() });
             }
         }
     }
@@ -168,11 +171,13 @@ impl ChunkedDecoder {
         Ok(self.enter(State::Line))
     }
 
-    fn trailers(&mut self, cursors: &mut Cursors<'_>) -> Result<bool, Rejection> {
+    fn trailers(&mut self, cursors: &mut Cursors<'_>, trailers: &mut usize) -> Result<bool, Rejection> {
         let length = match parse_trailer_section(cursors.unread(), self.searched as usize)? {
             Progress::NeedMore { searched } => return Ok(self.wait(searched)),
             Progress::Done { consumed, .. } => consumed,
         };
+        // The empty line alone is none.
+        *trailers = if length > 2 { length } else { 0 };
         match self.output {
             ChunkedOutput::Framed => cursors.keep(length),
             ChunkedOutput::Bare => cursors.replace(length, b""),

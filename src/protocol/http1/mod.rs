@@ -52,3 +52,4 @@ pub use request_head::{HeadLimits, Method, RequestHead, Version, parse_request_h
 pub use request_target::{RequestTarget, TargetForm, parse_authority, request_target};
 pub use response_head::{ResponseHead, parse_response_head};
 pub use response_reader::{ReceivedHead, ResponseFault, ResponsePiece, ResponseReader, media_type};
+pub use trailer_section::trailer_fields;

@@ -31,6 +31,15 @@ pub(super) fn parse_trailer_section(bytes: &[u8], searched: usize) -> Result<Pro
     Ok(Progress::Done { value: (), consumed: end })
 }
 
+/// The fields of a trailer section that was checked: names as sent, values without the space around them.
+pub fn trailer_fields(section: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
+    section.split(|&byte| byte == b'\n').filter_map(|line| {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let colon = memchr::memchr(b':', line)?;
+        Some((&line[..colon], line[colon + 1..].trim_ascii()))
+    })
+}
+
 fn check_line(line: &[u8]) -> Result<(), Rejection> {
     if field_line_fault(line).is_some() {
         return Err(Rejection::TrailerInvalid);

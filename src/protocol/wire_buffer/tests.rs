@@ -229,3 +229,16 @@ fn what_waits_to_be_written_can_be_widened_on_both_sides() {
     assert!(!buffer.widen(BUFFER_SMALL_BYTES, 0) && !buffer.widen(0, BUFFER_SMALL_BYTES));
     assert_eq!(buffer.out(), b"content");
 }
+
+#[test]
+fn what_was_consumed_last_can_be_looked_at_until_it_is_overwritten() {
+    let mut buffer = WireBuffer::new(BufferSize::Small);
+    assert!(buffer.append(b"content-trailers-next"));
+    buffer.release(7, 17);
+    assert_eq!(
+        (buffer.out(), buffer.consumed(9), buffer.unread()),
+        (&b"content"[..], &b"trailers-"[..], &b"next"[..])
+    );
+    assert_eq!(buffer.consumed(0), b"");
+    assert_eq!(buffer.consumed(11), b"", "what waits to be written is not consumed");
+}

@@ -45,6 +45,7 @@ pub(super) struct Received {
     pub(super) status: u16,
     fields: Vec<(String, String)>,
     pub(super) content: String,
+    pub(super) trailers: Vec<(String, String)>,
 }
 
 impl App {
@@ -141,15 +142,22 @@ fn read_response(message: &[u8]) -> Received {
         list.iter().map(|line| (text(line.name.of(message)), text(line.value.of(message)))).collect()
     };
     let named = fields_of(&fields);
-    let (mut rest, mut content) = (&message[consumed..], String::new());
+    let (mut rest, mut content, mut trailers) = (&message[consumed..], String::new(), Vec::new());
     loop {
         match decoder.advance(rest, true, &mut fields).unwrap() {
             Part::Content(range) => {
                 content.push_str(&text(&rest[range.clone()]));
                 rest = &rest[range.end..];
             }
-            Part::Trailers { consumed } | Part::Padding { consumed } => rest = &rest[consumed..],
-            Part::Done { .. } => return Received { status: value.status, fields: named, content },
+            Part::Trailers { consumed } => {
+                let line = fields.iter().map(|line| (text(line.name.of(rest)), text(line.value.of(rest))));
+                trailers = line.collect();
+                rest = &rest[consumed..];
+            }
+            Part::Padding { consumed } => rest = &rest[consumed..],
+            Part::Done { .. } => {
+                return Received { status: value.status, fields: named, content, trailers };
+            }
             Part::NeedMore => panic!("not whole"),
         }
     }
@@ -390,6 +398,34 @@ fn responses_of_every_framing_come_back_sealed() {
             }
             assert_eq!(app.open(&stage.bytes_at_client()).content, content, "{part} {:.60}", response);
         }
+    }
+}
+
+#[test]
+fn trailers_of_the_server_end_the_sealed_message() {
+    let response = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\nServer-Timing: a\r\n\r\n";
+    let expected = [("x-sum", "1"), ("server-timing", "a")].map(|(name, value)| (name.into(), value.into()));
+    for split in [1, 44, 52, 60, 70, response.len()] {
+        let mut app = App::new(Aead::Aes128Gcm);
+        let mut stage = stage(PayloadMode::Accept);
+        stage.client(posted(&app.seal(1, &message(Framing::Known, "GET", "/", b""))));
+        stage.server(&response[..split]).server(&response[split..]);
+        let answer = app.open(&stage.bytes_at_client());
+        assert_eq!((answer.content.as_str(), answer.trailers.as_slice()), ("abc", &expected[..]), "{split}");
+        // Nothing of them is left for the next response.
+        stage.client(posted(&app.seal(2, &message(Framing::Known, "GET", "/", b""))));
+        stage.server("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n");
+        assert_eq!(app.open(&stage.bytes_at_client()).trailers, []);
+        let (mut stage, date) = settled_stage();
+        let plain = single(&date, "/", b"");
+        let key = &keys().gateway.configs()[0];
+        let (body, pending) = ohttp_message::seal_whole(key, Aead::Aes128Gcm, &plain, &[5; 32]).unwrap();
+        stage.client(posted_to_gateway("message/ohttp-req", &body));
+        stage.server(&response[..split]).server(&response[split..]);
+        let mut sealed = outer_body(&stage.bytes_at_client(), "message/ohttp-res");
+        let plain = pending.open(&mut sealed).unwrap();
+        let answer = read_response(&sealed[plain]);
+        assert_eq!((answer.content.as_str(), answer.trailers.as_slice()), ("abc", &expected[..]), "{split}");
     }
 }
 
@@ -719,4 +755,21 @@ fn a_response_too_large_for_one_piece_is_a_bad_gateway() {
     let mut sealed = outer_body(&stage.bytes_at_client(), "message/ohttp-res");
     let plain = pending.open(&mut sealed).unwrap();
     assert_eq!(read_response(&sealed[plain]).status, 502);
+}
+
+#[test]
+fn a_client_is_read_only_once_it_was_told_to_send() {
+    let mut app = App::new(Aead::Aes128Gcm);
+    let mut stage = stage(PayloadMode::Accept);
+    let wire = String::from_utf8_lossy(&posted(&app.seal(1, b""))).replacen(
+        "\r\n",
+        "\r\nExpect: 100-continue\r\n",
+        1,
+    );
+    let (head, _) = wire.split_once("\r\n\r\n").unwrap();
+    stage.hold(Side::Downstream, 0).client(format!("{head}\r\n\r\n"));
+    assert!(!stage.is_reading_client());
+    stage.hold(Side::Downstream, usize::MAX);
+    assert_eq!(stage.at_client(), "HTTP/1.1 100 Continue\r\n\r\n");
+    assert!(stage.is_reading_client());
 }
