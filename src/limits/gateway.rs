@@ -30,3 +30,8 @@ pub const MAPPER_ANSWER_BYTES: usize = 2 * HEADER_BYTES_MAX;
 pub const MAPPER_CACHE_ENTRIES: usize = 1000;
 /// Most answers of a request mapper that a configuration may keep per worker.
 pub const MAPPER_CACHE_ENTRIES_MAX: usize = 100_000;
+/// Longest time that a rule may let pass since a user was authenticated: a year.
+pub const AUTHENTICATION_AGE_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+const _: () = assert!(ISSUERS <= u64::BITS as usize);
+const _: () = assert!(MAPPERS <= u16::MAX as usize);
