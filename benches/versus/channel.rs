@@ -12,7 +12,6 @@ use rustls::{ClientConfig, ClientConnection, HandshakeKind};
 
 use crate::certificate;
 
-const HEAD_READ_BYTES: usize = 16 * 1024;
 /// What one call takes of an encrypted stream: several records.
 const TLS_READ_BYTES: usize = 64 * 1024;
 
@@ -27,6 +26,15 @@ pub(crate) struct Target {
 pub(crate) struct Channel {
     stream: TcpStream,
     tls: Option<Box<ClientConnection>>,
+}
+
+/// What one call is to bring.
+#[derive(Clone, Copy)]
+pub(crate) enum Want {
+    /// Bytes, so many at most.
+    Read(usize),
+    /// The length alone of so many at most.
+    Discard(usize),
 }
 
 /// What one call brought.
@@ -71,18 +79,16 @@ impl Channel {
         self.tls.as_mut().map_or(Ok(()), |session| send_records(session, &mut self.stream))
     }
 
-    /// Reads through `scratch`. Of a body with `body_left` bytes to come only the length is to be relied on: in the
-    /// clear they are discarded in the kernel.
-    pub(crate) fn receive<'s>(
-        &mut self,
-        scratch: &'s mut [u8],
-        body_left: Option<usize>,
-    ) -> io::Result<Received<'s>> {
+    /// Reads through `scratch`. In the clear, what is not to be seen is discarded in the kernel; over TLS, what `want`
+    /// says is not heeded.
+    pub(crate) fn receive<'s>(&mut self, scratch: &'s mut [u8], want: Want) -> io::Result<Received<'s>> {
         if let Some(session) = &mut self.tls {
             return receive_records(session, &mut self.stream, scratch);
         }
-        let want = body_left.unwrap_or(HEAD_READ_BYTES).min(scratch.len());
-        let flags = if body_left.is_some() { MsgFlags::MSG_TRUNC } else { MsgFlags::empty() };
+        let (want, flags) = match want {
+            Want::Read(most) => (most.min(scratch.len()), MsgFlags::empty()),
+            Want::Discard(most) => (most.min(scratch.len()), MsgFlags::MSG_TRUNC),
+        };
         match recv(self.stream.as_raw_fd(), &mut scratch[..want], flags)? {
             0 => Err(ErrorKind::UnexpectedEof.into()),
             count => Ok(Received { bytes: &scratch[..count], drained: count < want }),

@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
+use crate::answer::{AnswerReader, Expected};
 use crate::certificate::NAME;
 use crate::channel::{Channel, Target};
 use crate::event_loop::EventLoop;
+use crate::sealed_load::{SealedLoad, SealedRequest};
 
 /// A run whose last answers take longer has stalled.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,33 +24,55 @@ const OPENING_TOGETHER: usize = 64;
 /// What one call reads, or discards of a response body.
 const SCRATCH_BYTES: usize = 1024 * 1024;
 
-/// One request and the length of the body that answers it.
+/// One request and what must answer it.
 pub(crate) struct Request {
-    bytes: Vec<u8>,
-    response_bytes: usize,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) expected: Expected,
+}
+
+/// What a load sends.
+pub(crate) enum Work<'a> {
+    /// Always the same.
+    Same(&'a Request),
+    /// Never the same twice.
+    Sealed(&'a mut SealedLoad),
+}
+
+impl<'a> From<&'a Request> for Work<'a> {
+    fn from(request: &'a Request) -> Self {
+        Work::Same(request)
+    }
+}
+
+impl<'a> From<&'a mut SealedLoad> for Work<'a> {
+    fn from(load: &'a mut SealedLoad) -> Self {
+        Work::Sealed(load)
+    }
 }
 
 impl Request {
     pub(crate) fn get(path: &str, response_bytes: usize) -> Self {
         let head =
             format!("GET {path} HTTP/1.1\r\nHost: {NAME}\r\nUser-Agent: versus\r\nAccept: */*\r\n\r\n");
-        Request { bytes: head.into_bytes(), response_bytes }
+        Request { bytes: head.into_bytes(), expected: Expected::bytes(response_bytes) }
     }
 
-    pub(crate) fn post(path: &str, body_bytes: usize) -> Self {
+    pub(crate) fn post(path: &str, body_bytes: usize, response_bytes: usize) -> Self {
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: {NAME}\r\nUser-Agent: versus\r\nAccept: */*\r\n\
              Content-Type: application/octet-stream\r\nContent-Length: {body_bytes}\r\n\r\n"
         );
         let mut bytes = head.into_bytes();
         bytes.resize(bytes.len() + body_bytes, b'x');
-        Request { bytes, response_bytes: 2 }
+        Request { bytes, expected: Expected::bytes(response_bytes) }
     }
 }
 
 /// What a run did. All requests begun in it were answered in it.
 pub(crate) struct Tally {
     pub(crate) requests: u64,
+    /// Those of them that were answered with 429, where that is no fault.
+    pub(crate) refused: u64,
     pub(crate) elapsed: Duration,
     /// Nanoseconds.
     pub(crate) latency: Histogram<u64>,
@@ -68,11 +92,12 @@ impl Tally {
 pub(crate) struct Load<'a> {
     events: &'a mut EventLoop,
     target: Target,
-    request: &'a Request,
+    work: Work<'a>,
     connections: Vec<Connection>,
     idle: VecDeque<usize>,
     ready: Vec<usize>,
     scratch: Vec<u8>,
+    refused: u64,
     latency: Histogram<u64>,
 }
 
@@ -80,35 +105,29 @@ struct Connection {
     channel: Channel,
     /// When the request should have been sent.
     intended: Instant,
-    stage: Stage,
+    /// The request under way, where each is another.
+    sealed: Option<Box<SealedRequest>>,
     sent: usize,
-    /// A head that came in pieces.
-    head: Vec<u8>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Stage {
-    Idle,
-    Head,
-    Body { left: usize },
+    answer: AnswerReader,
 }
 
 impl<'a> Load<'a> {
     pub(crate) fn open(
         events: &'a mut EventLoop,
         target: &Target,
-        request: &'a Request,
+        work: impl Into<Work<'a>>,
         connections: usize,
     ) -> Result<Self, String> {
         let latency = Histogram::new_with_bounds(1, 100_000_000_000, 3).map_err(|fault| fault.to_string())?;
         let mut load = Load {
             events,
             target: target.clone(),
-            request,
+            work: work.into(),
             connections: Vec::new(),
             idle: VecDeque::new(),
             ready: Vec::new(),
             scratch: vec![0; SCRATCH_BYTES],
+            refused: 0,
             latency,
         };
         load.grow(connections)?;
@@ -133,7 +152,7 @@ impl<'a> Load<'a> {
     }
 
     pub(crate) fn closed_loop(&mut self, length: Duration) -> Result<Tally, String> {
-        self.latency.reset();
+        self.reset();
         let begun = Instant::now();
         let end = begun + length;
         let mut finished: Vec<usize> = self.idle.drain(..).collect();
@@ -156,16 +175,15 @@ impl<'a> Load<'a> {
 
     /// As the closed loop, but every request has a connection of its own: connect, handshake, one exchange, reset.
     pub(crate) fn connecting_loop(&mut self, length: Duration) -> Result<Tally, String> {
-        self.latency.reset();
+        self.reset();
         let begun = Instant::now();
         let end = begun + length;
         let mut finished: Vec<usize> = self.idle.drain(..).collect();
         let mut requests = 0;
         while Instant::now() < end {
             for index in finished.drain(..) {
-                let connection = self.connect(index)?;
-                let intended = connection.intended;
-                std::mem::replace(&mut self.connections[index], connection).channel.abort();
+                self.reconnect(index)?;
+                let intended = self.connections[index].intended;
                 self.start(index, intended)?;
             }
             self.collect(end, &mut finished)?;
@@ -177,7 +195,7 @@ impl<'a> Load<'a> {
     }
 
     pub(crate) fn open_loop(&mut self, per_second: f64, length: Duration) -> Result<Tally, String> {
-        self.latency.reset();
+        self.reset();
         let begun = Instant::now();
         let arrivals = (per_second * length.as_secs_f64()) as u64;
         let arrival = |number: u64| begun + Duration::from_secs_f64(number as f64 / per_second);
@@ -219,8 +237,21 @@ impl<'a> Load<'a> {
         }
     }
 
+    /// Has requests ready for so long, if the target goes on as in `before`.
+    pub(crate) fn prepare(&mut self, length: Duration, before: &Tally) -> Result<(), String> {
+        match &mut self.work {
+            Work::Same(_) => Ok(()),
+            Work::Sealed(load) => load.prepare((before.per_second() * length.as_secs_f64()) as usize),
+        }
+    }
+
+    fn reset(&mut self) {
+        self.latency.reset();
+        self.refused = 0;
+    }
+
     fn tally(&self, requests: u64, begun: Instant) -> Tally {
-        Tally { requests, elapsed: begun.elapsed(), latency: self.latency.clone() }
+        Tally { requests, refused: self.refused, elapsed: begun.elapsed(), latency: self.latency.clone() }
     }
 
     /// A new connection that is to be the one of this index.
@@ -230,26 +261,64 @@ impl<'a> Load<'a> {
         let intended = Instant::now();
         let channel = Channel::connect(&self.target).map_err(fault)?;
         self.events.registry().add(&channel, index as u64).map_err(fault)?;
-        Ok(Connection { channel, intended, stage: Stage::Idle, sent: 0, head: Vec::new() })
+        Ok(Connection { channel, intended, sealed: None, sent: 0, answer: AnswerReader::default() })
+    }
+
+    /// Puts a new connection in the place of one that is over.
+    fn reconnect(&mut self, index: usize) -> Result<(), String> {
+        let connection = self.connect(index)?;
+        std::mem::replace(&mut self.connections[index], connection).channel.abort();
+        Ok(())
     }
 
     fn start(&mut self, index: usize, intended: Instant) -> Result<(), String> {
         let connection = &mut self.connections[index];
         connection.intended = intended;
-        connection.stage = Stage::Head;
         connection.sent = 0;
-        connection.write(self.request)
+        connection.answer.begin();
+        match &mut self.work {
+            Work::Same(request) => connection.write(request),
+            Work::Sealed(load) => {
+                let sealed = load.next()?;
+                let outcome = connection.write(&sealed.request);
+                connection.sealed = Some(sealed);
+                outcome
+            }
+        }
     }
 
     /// Waits once for the target and appends the connections whose request is answered.
     fn collect(&mut self, deadline: Instant, finished: &mut Vec<usize>) -> Result<(), String> {
         self.events.turn(deadline, &mut self.ready).map_err(|fault| fault.to_string())?;
+        let already = finished.len();
         for &index in &self.ready {
             let Some(connection) = self.connections.get_mut(index) else { continue };
-            if connection.proceed(self.request, &mut self.scratch)? {
+            let is_done = match &mut self.work {
+                Work::Same(request) => connection.proceed(request, &mut self.scratch)?,
+                Work::Sealed(load) => match connection.sealed.take() {
+                    None => connection.proceed(load.none(), &mut self.scratch)?,
+                    Some(sealed) => {
+                        let is_done = connection.proceed(&sealed.request, &mut self.scratch)?;
+                        if is_done {
+                            load.answered(*sealed, &connection.answer)?;
+                        } else {
+                            connection.sealed = Some(sealed);
+                        }
+                        is_done
+                    }
+                },
+            };
+            if is_done {
+                self.refused += u64::from(connection.answer.is_refused());
                 let taken = connection.intended.elapsed().as_nanos() as u64;
                 self.latency.record(taken).map_err(|fault| fault.to_string())?;
                 finished.push(index);
+            }
+        }
+        // A refusal ends its connection.
+        for &index in &finished[already..] {
+            if self.connections[index].answer.is_last() {
+                self.reconnect(index)?;
             }
         }
         Ok(())
@@ -277,15 +346,11 @@ impl Connection {
     /// Does what is possible; true when the response is complete.
     fn proceed(&mut self, request: &Request, scratch: &mut [u8]) -> Result<bool, String> {
         self.channel.flush().map_err(|fault| format!("cannot write to a connection: {fault}"))?;
-        if self.stage != Stage::Idle {
+        if !self.answer.is_idle() {
             self.write(request)?;
         }
         loop {
-            let body_left = match self.stage {
-                Stage::Body { left } => Some(left),
-                Stage::Idle | Stage::Head => None,
-            };
-            let received = match self.channel.receive(scratch, body_left) {
+            let received = match self.channel.receive(scratch, self.answer.wants(&request.expected)) {
                 Ok(received) => received,
                 Err(fault) if fault.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(fault) if fault.kind() == ErrorKind::UnexpectedEof => {
@@ -293,11 +358,9 @@ impl Connection {
                 }
                 Err(fault) => return Err(format!("a connection failed: {fault}")),
             };
-            if !received.bytes.is_empty() {
-                self.consume(received.bytes, request)?;
-            }
-            if self.stage == (Stage::Body { left: 0 }) && self.sent == request.bytes.len() {
-                self.stage = Stage::Idle;
+            self.answer.take(received.bytes, &request.expected)?;
+            if self.answer.is_done() && self.sent == request.bytes.len() {
+                self.answer.finish();
                 return Ok(true);
             }
             if received.drained {
@@ -317,57 +380,5 @@ impl Connection {
             }
         }
         Ok(())
-    }
-
-    fn consume(&mut self, bytes: &[u8], request: &Request) -> Result<(), String> {
-        let left = match self.stage {
-            Stage::Idle => return Err("the target sent bytes without a request".into()),
-            Stage::Body { left } => left.checked_sub(bytes.len()).ok_or("bytes beyond the response")?,
-            Stage::Head => {
-                let parsed = if self.head.is_empty() {
-                    body_left(bytes, request.response_bytes)?
-                } else {
-                    self.head.extend_from_slice(bytes);
-                    body_left(&self.head, request.response_bytes)?
-                };
-                match parsed {
-                    Some(left) => {
-                        self.head.clear();
-                        left
-                    }
-                    None if self.head.is_empty() => {
-                        self.head.extend_from_slice(bytes);
-                        return Ok(());
-                    }
-                    None => return Ok(()),
-                }
-            }
-        };
-        self.stage = Stage::Body { left };
-        Ok(())
-    }
-}
-
-/// Checks a response head; what is missing of the body behind it, or `None` for an incomplete head.
-fn body_left(bytes: &[u8], expected: usize) -> Result<Option<usize>, String> {
-    let mut fields = [httparse::EMPTY_HEADER; 64];
-    let mut response = httparse::Response::new(&mut fields);
-    let head_bytes = match response.parse(bytes) {
-        Ok(httparse::Status::Complete(head_bytes)) => head_bytes,
-        Ok(httparse::Status::Partial) => return Ok(None),
-        Err(fault) => return Err(format!("a response head that is no HTTP: {fault}")),
-    };
-    if response.code != Some(200) {
-        let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(400)]);
-        return Err(format!("a response other than 200: {shown}"));
-    }
-    let length = response.headers.iter().find(|field| field.name.eq_ignore_ascii_case("content-length"));
-    let length = length.and_then(|field| std::str::from_utf8(field.value).ok()?.parse::<usize>().ok());
-    if length != Some(expected) {
-        return Err(format!("a response of {length:?} bytes where {expected} were expected"));
-    }
-    match expected.checked_sub(bytes.len() - head_bytes) {
-        Some(left) => Ok(Some(left)),
-        None => Err("bytes beyond the response".into()),
     }
 }

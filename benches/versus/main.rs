@@ -3,6 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a measuring program reads clocks and starts threads")]
 
+mod answer;
 mod certificate;
 mod channel;
 mod cipher;
@@ -14,6 +15,8 @@ mod origin;
 mod peers;
 mod processors;
 mod report;
+mod sealed_load;
+mod sealed_report;
 mod system_calls;
 
 use std::process::ExitCode;
@@ -83,6 +86,8 @@ enum Scenario {
     Idle,
     /// TLS 1.3: kept-alive connections, full handshakes, 1 MiB responses, memory of idle connections
     Tls,
+    /// Payload encryption: messages of a session, single messages, 1 MiB responses, session openings
+    Sealed,
     All,
 }
 
@@ -109,7 +114,10 @@ fn measure(arguments: &Arguments) -> Result<String, String> {
         return generator_check::compare(processors);
     }
     let mut bench = set_up(processors)?;
-    let peers = find_peers(&arguments.only);
+    let is_sealed_alone = arguments.scenario == [Scenario::Sealed];
+    let peers = find_peers(|name| {
+        (arguments.only.is_empty() || arguments.only.contains(&name)) && (name.seals() || !is_sealed_alone)
+    });
     let plan = Plan {
         peers,
         rounds: arguments.rounds.into(),
@@ -125,19 +133,21 @@ fn measure(arguments: &Arguments) -> Result<String, String> {
         |scenario| arguments.scenario.iter().any(|&given| given == scenario || given == Scenario::All);
     let mut results = Results::default();
     if wanted(Scenario::Small) {
-        bench.run(Run::Small, &plan, &mut results);
-        bench.run(Run::SmallAtRate, &plan, &mut results);
+        bench.run(&[Run::Small], &plan, &mut results);
+        bench.run(&[Run::SmallAtRate], &plan, &mut results);
     }
     if wanted(Scenario::Single) {
-        bench.run(Run::Single, &plan, &mut results);
+        bench.run(&[Run::Single], &plan, &mut results);
         bench.count_calls(&plan, &mut results);
     }
-    // What TLS adds to a response is told from the plain one.
-    if wanted(Scenario::Bulk) || wanted(Scenario::Tls) {
-        bench.run(Run::BulkDown, &plan, &mut results);
+    // What TLS or sealing adds to a response is told from the plain one.
+    if wanted(Scenario::Sealed) {
+        bench.run(&[Run::BulkDown, Run::SealedBulk], &plan, &mut results);
+    } else if wanted(Scenario::Bulk) || wanted(Scenario::Tls) {
+        bench.run(&[Run::BulkDown], &plan, &mut results);
     }
     if wanted(Scenario::Bulk) {
-        bench.run(Run::BulkUp, &plan, &mut results);
+        bench.run(&[Run::BulkUp], &plan, &mut results);
     }
     if wanted(Scenario::Idle) {
         bench.idle(Transport::Plain, &plan, &mut results);
@@ -145,19 +155,29 @@ fn measure(arguments: &Arguments) -> Result<String, String> {
     if wanted(Scenario::Tls) {
         measure_tls(&mut bench, &plan, &mut results);
     }
+    if wanted(Scenario::Sealed) {
+        measure_sealed(&mut bench, &plan, &mut results);
+    }
     Ok(report::render(&plan, &processors, &results))
 }
 
 fn measure_tls(bench: &mut Bench, plan: &Plan, results: &mut Results) {
     for run in [Run::TlsSmall, Run::TlsHandshake, Run::TlsBulk] {
-        bench.run(run, plan, results);
+        bench.run(&[run], plan, results);
     }
-    bench.cipher(plan, results);
+    bench.cipher(Run::TlsBulk, plan, results);
     bench.idle(Transport::Tls, plan, results);
 }
 
-fn find_peers(only: &[Name]) -> Vec<Peer> {
-    let wanted = Name::ALL.into_iter().filter(|name| only.is_empty() || only.contains(name));
+/// Beside [`Run::SealedBulk`], which runs with its plain counterpart.
+fn measure_sealed(bench: &mut Bench, plan: &Plan, results: &mut Results) {
+    bench.run(&[Run::PlainEcho, Run::SealedSession, Run::SealedSingle], plan, results);
+    bench.run(&[Run::Openings, Run::OpeningsRefused], plan, results);
+    bench.cipher(Run::SealedBulk, plan, results);
+}
+
+fn find_peers(wanted: impl Fn(Name) -> bool) -> Vec<Peer> {
+    let wanted = Name::ALL.into_iter().filter(|&name| wanted(name));
     let found = wanted.filter_map(|name| match Peer::find(name) {
         Ok(peer) => Some(peer),
         Err(reason) => {
@@ -194,8 +214,12 @@ fn smoke_test() -> Result<String, String> {
     let origin = Origin::bind().map_err(|fault| fault.to_string())?;
     let address = origin.address().map_err(|fault| fault.to_string())?;
     let mut events = EventLoop::new(Some(origin)).map_err(|fault| fault.to_string())?;
-    let requests =
-        [Request::get("/1k", 1024), Request::get("/1m", 1 << 20), Request::post("/upload", 1 << 20)];
+    let requests = [
+        Request::get("/1k", 1024),
+        Request::get("/1m", 1 << 20),
+        Request::post("/upload", 1 << 20, 2),
+        Request::post("/1k-answer", 1024, 1024),
+    ];
     let target = Target::in_the_clear(address);
     let mut answered = 0;
     for request in &requests {

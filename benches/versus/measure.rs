@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use ringwall::client::request::Form;
+use ringwall::limits::PAYLOAD_CHUNK_SENT_BYTES;
+
 use crate::cipher;
 use crate::event_loop::EventLoop;
 use crate::load::{Load, Request, Tally};
 use crate::peers::{Name, Peer, Running, Traffic, Transport};
 use crate::processors::Processors;
+use crate::sealed_load::{Exchange, SealedLoad, Sealing};
 use crate::system_calls::{self, Calls};
 
 /// Time a started peer has to answer its first request.
@@ -23,6 +27,19 @@ const IDLE_BASE: usize = 1000;
 /// Part of the slowest peer's throughput that all get in the open loop.
 const OPEN_LOOP_SHARE: f64 = 0.6;
 const MIB: usize = 1024 * 1024;
+/// Single messages that are sent: fewer than a worker takes, which is one in 300 µs.
+const SINGLES_PER_SECOND: f64 = 2500.0;
+/// The payload of a full TLS record.
+const TLS_RECORD_BYTES: usize = 16 * 1024;
+/// In seconds: longer than messages made ahead wait for their turn.
+const SESSION_WINDOW: u64 = 300;
+/// Single messages are refused until a window after a proxy's start: no longer than needed.
+const SINGLE_WINDOW_LEAST: u64 = 4;
+/// What clocks in whole seconds may differ by.
+const CLOCK_SLACK: u64 = 2;
+const ECHO: Exchange =
+    Exchange { method: "POST", path: "/1k-answer", body_bytes: 1024, response_bytes: 1024 };
+const DOWN: Exchange = Exchange { method: "GET", path: "/1m", body_bytes: 0, response_bytes: MIB };
 
 /// One way of loading a peer, and one table of the report.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +52,14 @@ pub(crate) enum Run {
     TlsSmall,
     TlsHandshake,
     TlsBulk,
+    PlainEcho,
+    SealedSession,
+    SealedSingle,
+    SealedBulk,
+    /// Session openings, as many as the proxy admits.
+    Openings,
+    /// The same, nearly all refused: what a refusal costs.
+    OpeningsRefused,
 }
 
 /// What to do and how thoroughly.
@@ -66,8 +91,8 @@ pub(crate) struct Results {
     /// Bytes of process memory per idle connection beyond the first thousand, and of the process with those.
     pub(crate) idle: BTreeMap<Name, (f64, u64)>,
     pub(crate) idle_tls: BTreeMap<Name, (f64, u64)>,
-    /// CPU µs to encrypt 1 MiB and do nothing else, a sample for each round.
-    pub(crate) cipher_us: Vec<f64>,
+    /// CPU µs to encrypt 1 MiB as a run does and do nothing else, a sample for each round.
+    pub(crate) cipher_us: BTreeMap<Run, Vec<f64>>,
     pub(crate) rate: Option<f64>,
     /// What went wrong, for the reader of the tables.
     pub(crate) notes: Vec<String>,
@@ -80,6 +105,8 @@ pub(crate) struct Sample {
     /// Share of the proxy's CPU that was used.
     pub(crate) busy: f64,
     pub(crate) per_second: f64,
+    /// Answered with 429, where that is no fault; they count above too.
+    pub(crate) refused_per_second: f64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
     pub(crate) p999_us: f64,
@@ -91,6 +118,7 @@ impl Sample {
             cpu_us_per_request: cpu.as_secs_f64() * 1e6 / tally.requests.max(1) as f64,
             busy: cpu.as_secs_f64() / tally.elapsed.as_secs_f64(),
             per_second: tally.per_second(),
+            refused_per_second: tally.refused as f64 / tally.elapsed.as_secs_f64(),
             p50_us: tally.latency_us(0.50),
             p99_us: tally.latency_us(0.99),
             p999_us: tally.latency_us(0.999),
@@ -99,65 +127,94 @@ impl Sample {
 }
 
 impl Run {
+    /// What is sent in plain.
     fn request(self) -> Request {
         match self {
             Run::Small | Run::SmallAtRate | Run::Single | Run::TlsSmall | Run::TlsHandshake => {
                 Request::get("/1k", 1024)
             }
-            Run::BulkDown | Run::TlsBulk => Request::get("/1m", MIB),
-            Run::BulkUp => Request::post("/upload", MIB),
+            Run::BulkDown | Run::TlsBulk | Run::SealedBulk => Request::get("/1m", MIB),
+            Run::BulkUp => Request::post("/upload", MIB, 2),
+            Run::PlainEcho
+            | Run::SealedSession
+            | Run::SealedSingle
+            | Run::Openings
+            | Run::OpeningsRefused => Request::post(ECHO.path, ECHO.body_bytes, ECHO.response_bytes),
         }
+    }
+
+    /// How its requests are sealed; `None`: not at all.
+    fn sealing(self) -> Option<Sealing> {
+        Some(match self {
+            Run::SealedSession => Sealing::Messages { form: Form::Session, exchange: ECHO },
+            Run::SealedSingle => Sealing::Messages { form: Form::Single, exchange: ECHO },
+            Run::SealedBulk => Sealing::Messages { form: Form::Session, exchange: DOWN },
+            Run::Openings => Sealing::Openings { from_one_address: false },
+            Run::OpeningsRefused => Sealing::Openings { from_one_address: true },
+            _ => return None,
+        })
     }
 
     fn traffic(self) -> Traffic {
         match self {
-            Run::BulkDown | Run::BulkUp | Run::TlsBulk => Traffic::Bulk,
+            Run::BulkDown | Run::BulkUp | Run::TlsBulk | Run::SealedBulk => Traffic::Bulk,
             _ => Traffic::Small,
         }
     }
 
-    fn transport(self) -> Transport {
+    fn transport(self, plan: &Plan) -> Transport {
         match self {
             Run::TlsSmall | Run::TlsHandshake | Run::TlsBulk => Transport::Tls,
+            // Made ahead, a message waits until all are made, which takes about as long as the run, and for the run.
+            Run::SealedSingle => {
+                Transport::Sealed { window: SINGLE_WINDOW_LEAST + 3 * plan.length.as_secs() }
+            }
+            Run::PlainEcho | Run::SealedSession | Run::SealedBulk | Run::Openings | Run::OpeningsRefused => {
+                Transport::Sealed { window: SESSION_WINDOW }
+            }
             _ => Transport::Plain,
         }
     }
 
     fn connections(self, plan: &Plan) -> usize {
         match self {
-            Run::Small | Run::SmallAtRate | Run::TlsSmall => plan.connections,
             Run::Single => 1,
             Run::TlsHandshake => plan.handshakes,
-            Run::BulkDown | Run::BulkUp | Run::TlsBulk => plan.bulk_connections,
+            Run::BulkDown | Run::BulkUp | Run::TlsBulk | Run::SealedBulk => plan.bulk_connections,
+            _ => plan.connections,
         }
     }
 }
 
 impl Bench {
-    /// All rounds of one run, for all peers. A peer that fails is noted and left out of this run's other rounds.
-    pub(crate) fn run(&mut self, run: Run, plan: &Plan, results: &mut Results) {
+    /// All rounds of these runs, which are compared with each other, for all peers. A peer that fails is noted and left
+    /// out of the other rounds of that run.
+    pub(crate) fn run(&mut self, runs: &[Run], plan: &Plan, results: &mut Results) {
         let mut failed = Vec::new();
         for _ in 0..plan.rounds {
-            for peer in &plan.peers {
-                if failed.contains(&peer.name) || !peer.speaks(run.transport()) {
+            for (&run, peer) in runs.iter().flat_map(|run| plan.peers.iter().map(move |peer| (run, peer))) {
+                if failed.contains(&(run, peer.name)) || !peer.speaks(run.transport(plan)) {
                     continue;
                 }
                 match self.sample(run, peer, plan, results.rate) {
                     Ok(sample) => results.runs.entry((run, peer.name)).or_default().push(sample),
                     Err(fault) => {
-                        failed.push(peer.name);
+                        failed.push((run, peer.name));
                         results.note(peer.name, &fault);
                     }
                 }
             }
         }
-        if run == Run::Small {
+        if runs.contains(&Run::Small) {
             results.rate = plan.rate.or_else(|| Some(results.slowest()? * OPEN_LOOP_SHARE));
         }
     }
 
     fn sample(&mut self, run: Run, peer: &Peer, plan: &Plan, rate: Option<f64>) -> Result<Sample, String> {
-        let running = self.start(peer, run.traffic(), run.transport())?;
+        let running = self.start(peer, run.traffic(), run.transport(plan))?;
+        if let Some(sealing) = run.sealing() {
+            return self.sealed_sample(run, sealing, &running, plan);
+        }
         let request = run.request();
         let mut load = Load::open(&mut self.events, &running.target, &request, run.connections(plan))?;
         let mut drive = |length| match (run, rate) {
@@ -170,6 +227,35 @@ impl Bench {
         let before = running.cpu_time();
         let tally = drive(plan.length)?;
         Ok(Sample::new(&tally, running.cpu_time().saturating_sub(before)))
+    }
+
+    /// The peer was started just now.
+    fn sealed_sample(
+        &mut self,
+        run: Run,
+        sealing: Sealing,
+        running: &Running,
+        plan: &Plan,
+    ) -> Result<Sample, String> {
+        if let (Run::SealedSingle, Transport::Sealed { window }) = (run, run.transport(plan)) {
+            std::thread::sleep(Duration::from_secs(window + CLOCK_SLACK));
+        }
+        let mut sealed = SealedLoad::connect(running.target.address, sealing)?;
+        let mut load = Load::open(&mut self.events, &running.target, &mut sealed, run.connections(plan))?;
+        let drive = |load: &mut Load<'_>, length| match run {
+            Run::SealedSingle => load.open_loop(SINGLES_PER_SECOND, length),
+            _ => load.closed_loop(length),
+        };
+        let warm = drive(&mut load, WARM_UP)?;
+        load.prepare(plan.length, &warm)?;
+        let before = running.cpu_time();
+        let tally = drive(&mut load, plan.length)?;
+        let used = running.cpu_time().saturating_sub(before);
+        drop(load);
+        if sealed.opened() == 0 && tally.refused == 0 {
+            return Err("no sealed response was opened and compared".into());
+        }
+        Ok(Sample::new(&tally, used))
     }
 
     /// Counts the system calls per request on one connection, where `strace` is installed.
@@ -195,7 +281,7 @@ impl Bench {
                 continue;
             }
             let memory = match transport {
-                Transport::Plain => &mut results.idle,
+                Transport::Plain | Transport::Sealed { .. } => &mut results.idle,
                 Transport::Tls => &mut results.idle_tls,
             };
             match self.idle_memory(peer, transport, plan.idle_connections) {
@@ -205,11 +291,12 @@ impl Bench {
         }
     }
 
-    /// What the cipher alone costs, once for each round.
-    pub(crate) fn cipher(&self, plan: &Plan, results: &mut Results) {
+    /// What the cipher alone costs, once for each round, in pieces as large as those of this run.
+    pub(crate) fn cipher(&self, run: Run, plan: &Plan, results: &mut Results) {
+        let bytes = if run == Run::SealedBulk { PAYLOAD_CHUNK_SENT_BYTES } else { TLS_RECORD_BYTES };
         for _ in 0..plan.rounds {
-            match cipher::seal_us_per_mib(self.processors.proxy) {
-                Ok(cost) => results.cipher_us.push(cost),
+            match cipher::seal_us_per_mib(self.processors.proxy, bytes) {
+                Ok(cost) => results.cipher_us.entry(run).or_default().push(cost),
                 Err(fault) => results.notes.push(format!("the cipher alone: {fault}")),
             }
         }
@@ -261,18 +348,23 @@ impl Bench {
 
 impl Results {
     /// The median over the rounds of one figure.
-    pub(crate) fn median(&self, run: Run, name: Name, figure: fn(&Sample) -> f64) -> Option<f64> {
+    pub(crate) fn median(&self, run: Run, name: Name, figure: impl Fn(&Sample) -> f64) -> Option<f64> {
         self.spread(run, name, figure).map(|(_, median, _)| median)
     }
 
     /// Least, median and greatest of one figure over the rounds.
-    pub(crate) fn spread(&self, run: Run, name: Name, figure: fn(&Sample) -> f64) -> Option<(f64, f64, f64)> {
+    pub(crate) fn spread(
+        &self,
+        run: Run,
+        name: Name,
+        figure: impl Fn(&Sample) -> f64,
+    ) -> Option<(f64, f64, f64)> {
         spread(self.runs.get(&(run, name))?.iter().map(figure).collect())
     }
 
-    /// Least, median and greatest CPU µs to encrypt 1 MiB and do nothing else.
-    pub(crate) fn cipher_spread(&self) -> Option<(f64, f64, f64)> {
-        spread(self.cipher_us.clone())
+    /// Least, median and greatest CPU µs to encrypt 1 MiB as this run does and do nothing else.
+    pub(crate) fn cipher_spread(&self, run: Run) -> Option<(f64, f64, f64)> {
+        spread(self.cipher_us.get(&run)?.clone())
     }
 
     fn note(&mut self, name: Name, fault: &str) {

@@ -1,7 +1,7 @@
 //! The origin server behind every peer: as cheap as sockets allow, so that it never hides the proxy's cost.
 //!
-//! `GET /1k` and `GET /1m` are answered with that many bytes, any other request with two; bodies of requests are read
-//! by `Content-Length` and thrown away in the kernel. Answers are prepared once and written with one call.
+//! `GET /1k` and `GET /1m` are answered with that many bytes, `POST /1k-answer` with 1 KiB, any other request with two;
+//! bodies of requests are read by `Content-Length` and thrown away in the kernel. Answers are prepared once and written with one call.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -181,7 +181,7 @@ impl Connection {
             &LARGE
         } else {
             self.body_left = content_length(head)?;
-            &SHORT
+            if head.starts_with(b"POST /1k-answer ") { &SMALL } else { &SHORT }
         });
         // One request at a time is the benchmark's rule; what follows the head is its body.
         self.body_left = self

@@ -39,6 +39,11 @@ impl Name {
     pub(crate) const ALL: [Name; 7] =
         [Name::Floor, Name::Ringwall, Name::Baseline, Name::Nginx, Name::Haproxy, Name::Envoy, Name::Pingora];
 
+    /// The others have nothing like it.
+    pub(crate) fn seals(self) -> bool {
+        matches!(self, Name::Ringwall | Name::Baseline)
+    }
+
     pub(crate) fn text(self) -> &'static str {
         match self {
             Name::Floor => "floor",
@@ -66,11 +71,15 @@ pub(crate) enum Traffic {
     Bulk,
 }
 
-/// How a peer's listener speaks to the load.
+/// How a peer speaks to the load.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Transport {
     Plain,
     Tls,
+    /// With payload encryption on a listener in the clear. The window for the time of messages is in seconds.
+    Sealed {
+        window: u64,
+    },
 }
 
 impl Peer {
@@ -96,7 +105,11 @@ impl Peer {
 
     /// The floor relays bytes and knows no TLS, and the Pingora program is built without it.
     pub(crate) fn speaks(&self, transport: Transport) -> bool {
-        transport == Transport::Plain || !matches!(self.name, Name::Floor | Name::Pingora)
+        match transport {
+            Transport::Plain => true,
+            Transport::Tls => !matches!(self.name, Name::Floor | Name::Pingora),
+            Transport::Sealed { .. } => self.name.seals(),
+        }
     }
 
     /// Starts the program on the proxy's CPU. It may need a moment before it answers.
@@ -112,7 +125,7 @@ impl Peer {
         let (descriptors, _) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|fault| fault.to_string())?;
         let connections = (descriptors.saturating_sub(100) * 2 / 5).min(CONNECTIONS_MAX);
         let tls = match transport {
-            Transport::Plain => None,
+            Transport::Plain | Transport::Sealed { .. } => None,
             Transport::Tls => Some(certificate::make(&directory.0).map_err(|fault| fault.to_string())?),
         };
         let cpu = processors.proxy;
@@ -188,9 +201,15 @@ impl Place {
         let marked = match self.transport {
             Transport::Plain => "#PLAIN# ",
             Transport::Tls => "#TLS# ",
+            Transport::Sealed { .. } => "#SEALED# ",
+        };
+        let window = match self.transport {
+            Transport::Sealed { window } => window.to_string(),
+            Transport::Plain | Transport::Tls => String::new(),
         };
         let text = template
             .replace(marked, "")
+            .replace("@WINDOW@", &window)
             .replace("@LISTEN@", &self.listen.to_string())
             .replace("@LISTEN_ADDRESS@", &self.listen.ip().to_string())
             .replace("@LISTEN_PORT@", &self.listen.port().to_string())

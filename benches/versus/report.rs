@@ -7,6 +7,7 @@ use std::fs;
 use crate::measure::{Plan, Results, Run, Sample};
 use crate::peers::Name;
 use crate::processors::Processors;
+use crate::sealed_report;
 
 pub(crate) fn render(plan: &Plan, processors: &Processors, results: &Results) -> String {
     let mut text = String::new();
@@ -21,6 +22,9 @@ pub(crate) fn render(plan: &Plan, processors: &Processors, results: &Results) ->
         tls_handshakes(plan, results),
         tls_bulk(plan, results),
         idle(" over TLS 1.3", &results.idle_tls, plan),
+        sealed_report::messages(plan, results),
+        sealed_report::bulk(plan, results),
+        sealed_report::openings(plan, results),
         goals(results),
     ];
     for table in tables.into_iter().flatten() {
@@ -150,7 +154,7 @@ fn tls_handshakes(plan: &Plan, results: &Results) -> Option<String> {
 fn tls_bulk(plan: &Plan, results: &Results) -> Option<String> {
     let title = format!("TLS 1.3: 1 MiB response bodies on {} connections", plan.bulk_connections);
     let columns = ["CPU µs/MiB", "x nginx", "MiB/s", "CPU busy", "more than plain, µs/MiB", "x cipher alone"];
-    let cipher = results.cipher_spread();
+    let cipher = results.cipher_spread(Run::TlsBulk);
     let text = table(&title, &columns, plan, |name| {
         let mut cells = against_nginx(results, Run::TlsBulk, name)?;
         let added = added_by_tls(results, name);
@@ -208,11 +212,12 @@ fn goals(results: &Results) -> Option<String> {
     ] {
         rows.push((what.into(), ratio(run, Name::Nginx), goal));
     }
-    let added = added_by_tls(results, ours).zip(results.cipher_spread());
+    let added = added_by_tls(results, ours).zip(results.cipher_spread(Run::TlsBulk));
     let added = added.map(|(added, (_, cipher, _))| added / cipher);
     rows.push(("what TLS adds per MiB down to the cipher alone".into(), added, 1.4));
     let idle = results.idle_tls.get(&ours).map(|(each, _)| each / 1024.0);
     rows.push(("KiB per idle TLS connection".into(), idle, 8.0));
+    rows.extend(sealed_report::goals(results).map(|(what, value, goal)| (what.into(), value, goal)));
     let mut text =
         String::from("### ringwall against its goals\n\n| | measured | at most | |\n|---|---|---|---|\n");
     let measured: Vec<_> =
@@ -225,7 +230,7 @@ fn goals(results: &Results) -> Option<String> {
 }
 
 /// A table with one row for each peer that has figures; none without any.
-fn table(
+pub(crate) fn table(
     title: &str,
     columns: &[&str],
     plan: &Plan,
@@ -244,14 +249,14 @@ fn table(
     Some(text)
 }
 
-fn cpu(sample: &Sample) -> f64 {
+pub(crate) fn cpu(sample: &Sample) -> f64 {
     sample.cpu_us_per_request
 }
 
-fn spread((least, median, greatest): (f64, f64, f64), digits: usize) -> String {
+pub(crate) fn spread((least, median, greatest): (f64, f64, f64), digits: usize) -> String {
     format!("{median:.digits$} ({least:.digits$} to {greatest:.digits$})")
 }
 
-fn times(value: f64, floor: Option<f64>) -> String {
+pub(crate) fn times(value: f64, floor: Option<f64>) -> String {
     floor.map_or_else(|| "–".into(), |floor| format!("{:.2}", value / floor))
 }

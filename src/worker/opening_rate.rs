@@ -31,20 +31,26 @@ impl OpeningRate {
         }
     }
 
-    /// Whether `address` may open one more at `now`. If so, that counts.
-    pub(super) fn admit(&mut self, address: IpAddr, now: Monotonic) -> bool {
-        let place = self.hasher.hash_one(client(address)) as usize % self.places.len();
-        let Some(place) = self.places.get_mut(place) else { return false };
-        let own = Debt { made_up: place, interval: OPENING_INTERVAL, burst: OPENING_BURST };
+    /// Whether one more may come from `address` at `now`; none: from a relay, which stands for many and counts only
+    /// towards all. If so, that counts.
+    pub(super) fn admit(&mut self, address: Option<IpAddr>, now: Monotonic) -> bool {
         let all = Debt {
             made_up: &mut self.all,
             interval: OPENINGS_PER_WORKER_INTERVAL,
             burst: OPENINGS_PER_WORKER_BURST,
         };
-        if !own.bears_more(now) || !all.bears_more(now) {
+        if !all.bears_more(now) {
             return false;
         }
-        own.add(now);
+        if let Some(address) = address {
+            let place = self.hasher.hash_one(client(address)) as usize % self.places.len();
+            let Some(place) = self.places.get_mut(place) else { return false };
+            let own = Debt { made_up: place, interval: OPENING_INTERVAL, burst: OPENING_BURST };
+            if !own.bears_more(now) {
+                return false;
+            }
+            own.add(now);
+        }
         all.add(now);
         true
     }
@@ -79,8 +85,9 @@ mod tests {
     fn an_address_has_its_burst_and_then_its_rate() {
         let mut rate = OpeningRate::new();
         let one = "192.0.2.1".parse().unwrap();
-        let taken =
-            |rate: &mut OpeningRate, address, now| (0..1000).filter(|_| rate.admit(address, now)).count();
+        let taken = |rate: &mut OpeningRate, address, now| {
+            (0..1000).filter(|_| rate.admit(Some(address), now)).count()
+        };
         assert_eq!(taken(&mut rate, one, at(0)), OPENING_BURST as usize);
         assert_eq!(taken(&mut rate, one, at(0)), 0);
         let second = (1.0 / OPENING_INTERVAL.as_secs_f64()) as usize;
@@ -97,7 +104,7 @@ mod tests {
     fn all_addresses_of_a_v6_network_are_one() {
         let mut rate = OpeningRate::new();
         let taken = (0..1000u16)
-            .filter(|number| rate.admit(IpAddr::from([0x2001, 0xdb8, 0, 7, 0, 0, 0, *number]), at(0)))
+            .filter(|number| rate.admit(Some(IpAddr::from([0x2001, 0xdb8, 0, 7, 0, 0, 0, *number])), at(0)))
             .count();
         assert_eq!(taken, OPENING_BURST as usize);
     }
@@ -105,8 +112,13 @@ mod tests {
     #[test]
     fn all_addresses_together_have_a_bound() {
         let mut rate = OpeningRate::new();
-        let taken =
-            (0..100_000u32).filter(|number| rate.admit(IpAddr::from(number.to_be_bytes()), at(0))).count();
+        let taken = (0..100_000u32)
+            .filter(|number| rate.admit(Some(IpAddr::from(number.to_be_bytes())), at(0)))
+            .count();
         assert_eq!(taken, OPENINGS_PER_WORKER_BURST as usize);
+        assert!(!rate.admit(None, at(0)), "a relay's count too");
+        let mut rate = OpeningRate::new();
+        let relayed = (0..100_000).filter(|_| rate.admit(None, at(0))).count();
+        assert_eq!(relayed, OPENINGS_PER_WORKER_BURST as usize, "and have no other bound");
     }
 }

@@ -102,8 +102,8 @@ pub struct PayloadWorld<'a> {
     pub entropy: &'a mut dyn FnMut(&mut [u8]),
     /// Enters a message into the replay memory until this time.
     pub remember: &'a mut dyn FnMut(MessageId<'_>, u64) -> Remembered,
-    /// Whether this address may open a session, or send a single message, now.
-    pub admit: &'a mut dyn FnMut(IpAddr) -> bool,
+    /// Whether this address may open a session, or send a single message, now; none: a relay, which stands for many.
+    pub admit: &'a mut dyn FnMut(Option<IpAddr>) -> bool,
 }
 
 /// What tells a message from all others.

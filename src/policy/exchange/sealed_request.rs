@@ -76,6 +76,13 @@ impl Exchange {
 
     /// The head of a sealed message is consumed: its body follows.
     pub(super) fn begin_opening(&mut self, form: SealedForm, arrival: SealedArrival, world: &mut World<'_>) {
+        if let Some(outcome) = &mut self.outcome {
+            outcome.payload = Some(form);
+        }
+        if !self.may_send(form, world) {
+            // Of a body that is all there the connection is rid at once, and can go on.
+            return self.refuse(Refusal::PayloadRate, world);
+        }
         let body = SealedBody::new(arrival.framing);
         let is_empty = body.has_come();
         let new = Sealed {
@@ -97,17 +104,11 @@ impl Exchange {
             }
             None => Box::new(new),
         });
-        if let Some(outcome) = &mut self.outcome {
-            outcome.payload = Some(form);
-        }
         self.up.phase = Phase::Opening;
         self.up.body = Body::Sealed;
         self.up.starved = true;
         self.up.body_timeout = self.rules.timeouts.body;
         self.progressed(world.now);
-        if !self.may_send(form, world) {
-            return self.refuse(Refusal::PayloadRate, world);
-        }
         if self.request.unread_len() > 0 || is_empty {
             self.advance_opening(world);
         } else if arrival.awaits_continue {
@@ -129,14 +130,16 @@ impl Exchange {
         world.buffers.give(std::mem::take(&mut self.response));
     }
 
-    /// What costs a key agreement is counted by address, but not that of a relay, which stands for many.
+    /// What costs a key agreement is counted by address, single messages from a relay only together.
     fn may_send(&self, form: SealedForm, world: &mut World<'_>) -> bool {
         let address = self.outcome.as_ref().map_or(self.peer.address, |outcome| outcome.client).ip();
         let is_relay = self.rules.payload.as_ref().is_some_and(|it| is_trusted(address, &it.relays));
         match form {
             SealedForm::Message => true,
-            SealedForm::Whole | SealedForm::Chunked if is_relay => true,
-            _ => world.payload.as_mut().is_some_and(|payload| (payload.admit)(address)),
+            SealedForm::Session | SealedForm::Whole | SealedForm::Chunked => {
+                let counted = Some(address).filter(|_| form == SealedForm::Session || !is_relay);
+                world.payload.as_mut().is_some_and(|payload| (payload.admit)(counted))
+            }
         }
     }
 

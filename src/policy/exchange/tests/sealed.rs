@@ -773,3 +773,20 @@ fn a_client_is_read_only_once_it_was_told_to_send() {
     assert_eq!(stage.at_client(), "HTTP/1.1 100 Continue\r\n\r\n");
     assert!(stage.is_reading_client());
 }
+
+#[test]
+fn who_asks_too_often_is_refused_and_keeps_his_connection() {
+    let (mut stage, date) = settled_stage();
+    let key = &keys().gateway.configs()[0];
+    let plain = single(&date, "/", b"");
+    let (body, _) = ohttp_message::seal_whole(key, Aead::Aes128Gcm, &plain, &[5; 32]).unwrap();
+    for request in [posted_to_gateway("message/ohttp-req", &body), session_request(b"anything")] {
+        stage.crowded = true;
+        stage.client(request);
+        assert_eq!(stage.refusal(), (429, "payload-rate".to_owned()));
+        assert_eq!(stage.ending, None);
+        stage.crowded = false;
+        stage.client(posted_to_gateway("message/ohttp-req", &body[..1]));
+        assert_eq!(stage.refusal().0, 400);
+    }
+}

@@ -56,6 +56,8 @@ pub(super) struct Stage {
     pub(super) asked: Vec<String>,
     /// Present: sealed messages are taken.
     pub(super) vault: Option<Vault>,
+    /// No session may be opened, and no single message sent.
+    pub(super) crowded: bool,
 }
 
 /// What sealed messages need.
@@ -150,6 +152,7 @@ impl Stage {
             answer: None,
             asked: Vec::new(),
             vault: None,
+            crowded: false,
         }
         .settled()
     }
@@ -398,7 +401,8 @@ impl Stage {
     fn step(&mut self, event: Event) {
         let down = self.servers_down;
         let (mut entropy, now) = (|bytes: &mut [u8]| bytes.fill(0x5a), self.now);
-        let mut admit = |_| true;
+        let crowded = self.crowded;
+        let mut admit = |_| !crowded;
         let mut vault = self.vault.as_mut().map(|Vault { keys, seen, full }| {
             let remember = |message: MessageId<'_>, _| match *full {
                 Some(full) => full,
