@@ -83,6 +83,34 @@ fn with(table: &str, key: &str, value: &str) -> String {
             let policy = "[payload.policy]\nurl = 'http://a/b'\n";
             format!("{listener}{upstream}{route}{policy}[payload.policy.cache]\n{setting}\n")
         }
+        "issuer" => {
+            let others = issuer_beside(key);
+            format!("{listener}{upstream}{route}[issuer.main]\n{setting}\n{others}")
+        }
+        "issuer.cache" => {
+            let others = issuer_beside("jwks_file");
+            format!(
+                "{listener}{upstream}{route}[issuer.main]\njwks_file = 'a'\n{others}[issuer.main.cache]\n{setting}\n"
+            )
+        }
+        "mapper" => {
+            let url = match key {
+                "url" => "",
+                "upstream" => "path = '/b'",
+                "path" => "upstream = 'orders'",
+                _ => "url = 'http://a/b'",
+            };
+            format!("{listener}{upstream}{route}[mapper.main]\n{setting}\n{url}\n")
+        }
+        "mapper.cache" => {
+            let time = if key == "time" { "" } else { "time = '1s'" };
+            let mapper = "[mapper.main]\nurl = 'http://a/b'\n[mapper.main.cache]\n";
+            format!("{listener}{upstream}{route}{mapper}{setting}\n{time}\n")
+        }
+        "access" => format!("{listener}{upstream}{route}[access.main]\n{setting}\n"),
+        "access.client_certificate" => {
+            format!("{listener}{upstream}{route}[access.main.client_certificate]\n{setting}\n")
+        }
         "route" if key == "answer" => format!("{listener}{}", place(answer)),
         "route" => format!("{listener}{upstream}{}", place(route)),
         "route.answer" => {
@@ -97,6 +125,24 @@ fn with(table: &str, key: &str, value: &str) -> String {
             format!("{listener}{upstream}{route}[{table}]\n{setting}\n")
         }
         _ => format!("{listener}{upstream}{route}[{table}]\n{setting}\n"),
+    }
+}
+
+/// What an issuer needs that has `key`, which not every kind has.
+fn issuer_beside(key: &str) -> &'static str {
+    match key {
+        "kind" => "",
+        "client_authentication" | "client_id" | "client_secret_file" | "path" | "time_unit" => {
+            "kind = 'introspection'\nupstream = 'orders'\n"
+        }
+        "timeout" => "kind = 'introspection'\nurl = 'http://a/b'\n",
+        "url" => "kind = 'introspection'\n",
+        "upstream" => "kind = 'introspection'\npath = '/a'\n",
+        "development" | "mandatory_scope" | "public_key_file" | "realm" => "kind = 'mobilefirst'\n",
+        "public_key_url" | "validation_url" => "kind = 'mobilefirst'\n",
+        "public_key_path" | "validation_path" => "kind = 'mobilefirst'\nupstream = 'orders'\n",
+        "jwks_path" => "kind = 'jwt'\nupstream = 'orders'\n",
+        _ => "kind = 'jwt'\n",
     }
 }
 
@@ -157,7 +203,20 @@ fn the_example_says_the_defaults() {
 }
 
 /// Settings that the whole example leaves out: its files do not exist, or another setting excludes it.
-const LEFT_OUT: [&str; 2] = ["include", "key_document"];
+const LEFT_OUT: [&str; 12] = [
+    "include",
+    "key_document",
+    "jwks_file",
+    "jwks_path",
+    "discovery",
+    "public_key_file",
+    "public_key_path",
+    "validation_",
+    "mapper = ",
+    "upstream = ",
+    "path = \"/introspect\"",
+    "path = \"/map-request\"",
+];
 
 /// The example with the settings that are absent by default, but for those that it cannot have.
 fn whole_example() -> String {

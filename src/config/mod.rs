@@ -1,17 +1,21 @@
 //! From TOML files and environment variables to plain, checked settings.
 //!
 //! The way: files become trees of values that know where they were written (`document`, `include`), variables are
-//! laid over them (`environment`), readers turn the tree into settings (`process`, `upstreams`, `payload`, `routes`), and a
+//! laid over them (`environment`), readers turn the tree into settings (`process`, `upstreams`, `payload`, `issuers`,
+//! `mappers`, `access`, `routes`), and a
 //! review warns of what is allowed but doubtful. Every fault is reported with its place, all of them in one go.
 //! Nothing here starts anything; `example.toml` shows every setting with its default.
 
+mod access;
 mod addresses;
 mod cpu_list;
 mod document;
 mod environment;
 mod http_text;
 mod include;
+mod issuers;
 mod listeners;
+mod mappers;
 mod node;
 mod payload;
 mod process;
@@ -22,6 +26,7 @@ mod routes;
 mod schema;
 mod services;
 mod tls;
+mod token_texts;
 mod units;
 mod upstreams;
 
@@ -124,15 +129,22 @@ fn settings(tree: &Table, start: &Place, report: &Report) -> Option<Settings> {
     let client_auth = |tls: &Option<ListenerTls>| tls.as_ref().map_or(ClientAuth::Off, |tls| tls.client_auth);
     let mut services = Services::new(upstreams.iter().map(|(upstream, _)| upstream.name.as_str()).collect());
     let payload = payload::payload(&root, &mut services);
+    let issuers = issuers::issuers(&root, &mut services);
+    let mappers = mappers::mappers(&root, &mut services);
+    let rules = access::named_rules(&root, &issuers);
     let names = Names {
         listeners: listeners.iter().map(|(listener, _)| listener.name.as_str()).collect(),
         client_auth: tls.listeners.iter().map(client_auth).collect(),
         upstreams: upstreams.iter().map(|(upstream, _)| upstream.name.as_str()).collect(),
+        issuers: &issuers,
+        rules: &rules,
+        mappers: &mappers,
         payload: root.get("payload").is_some(),
     };
     let routes = routes::routes(&root, &names);
     review::open_routes(&routes);
     review::unused_upstreams(&upstreams, &routes, &services);
+    review::unused_names(&issuers, &rules, &mappers);
     let services = services.finish();
     let (routes, sections): (Vec<_>, Vec<_>) = routes.into_iter().unzip();
     let table = RouteTable::new(routes);
@@ -145,7 +157,8 @@ fn settings(tree: &Table, start: &Place, report: &Report) -> Option<Settings> {
     }
     review::shadowed_routes(&table, &sections);
     let (own, own_tls): (Vec<_>, Vec<_>) = services.upstreams.into_iter().unzip();
-    let upstreams = upstreams.into_iter().map(|(upstream, _)| upstream).chain(own).collect();
+    let upstreams: Vec<_> = upstreams.into_iter().map(|(upstream, _)| upstream).chain(own).collect();
+    review::calls_in_the_clear(&issuers, &mappers, &services.services, &upstreams);
     tls.upstreams.extend(own_tls);
     let (rules, payload) = payload.unzip();
     let ruleset = Ruleset {
@@ -153,6 +166,8 @@ fn settings(tree: &Table, start: &Place, report: &Report) -> Option<Settings> {
         listeners,
         upstreams,
         services: services.services,
+        issuers: issuers.into_iter().filter_map(|issuer| issuer.issuer).collect(),
+        mappers: mappers.into_iter().filter_map(|mapper| mapper.mapper).collect(),
         routes: table,
         timeouts,
         limits,

@@ -8,7 +8,7 @@ use super::addresses::parse_server_url;
 use super::process::{network, timeout_range};
 use super::reader::{Field, Section};
 use super::schema;
-use super::services::Services;
+use super::services::{Resource, Services, credentials};
 use crate::control::settings::PayloadSettings;
 use crate::limits;
 use crate::net::payload::settings::{DocumentSettings, DocumentSource, PayloadKeySettings, START_ID_LEN};
@@ -21,6 +21,12 @@ const ENCRYPTION: &[(&str, Encryption)] = &[
     ("optional", Encryption::Optional),
     ("disabled", Encryption::Disabled),
 ];
+const POLICY: Resource = Resource {
+    url: "url",
+    path: "path",
+    example: "http://127.0.0.1:7878/oauth/api/v1/payload-encryption-policy",
+    query: false,
+};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Payload encryption; none where there is no `[payload]`.
@@ -32,13 +38,12 @@ pub(super) fn payload(
     let replays = limits::PAYLOAD_REPLAY_ENTRIES_MIN..=limits::PAYLOAD_REPLAY_ENTRIES_MAX;
     let replay_entries = section.count("replay_entries", replays, limits::PAYLOAD_REPLAY_ENTRIES);
     let rules = PayloadRules {
-        session_lifetime: seconds(
-            &section,
+        session_lifetime: section.seconds(
             "session_lifetime",
-            limits::TIMEOUT_MAX,
+            SECOND..=limits::TIMEOUT_MAX,
             limits::PAYLOAD_SESSION_LIFETIME,
         ),
-        window: seconds(&section, "window", limits::PAYLOAD_WINDOW_MAX, limits::PAYLOAD_WINDOW),
+        window: section.seconds("window", SECOND..=limits::PAYLOAD_WINDOW_MAX, limits::PAYLOAD_WINDOW),
         session_entries: session_entries(&section, replay_entries),
         relays: section
             .get("relays")
@@ -52,16 +57,6 @@ pub(super) fn payload(
             .and_then(|section| service(&section, services)),
     };
     Some((Arc::new(rules), PayloadSettings { keys: keys(&section), replay_entries }))
-}
-
-/// Whole seconds: tickets and messages count no others.
-fn seconds(section: &Section<'_>, key: &str, most: Duration, default: Duration) -> Duration {
-    let Some(field) = section.get(key) else { return default };
-    let duration = field.duration(SECOND..=most);
-    if duration.is_some_and(|duration| duration.subsec_nanos() != 0) {
-        field.fault("write whole seconds");
-    }
-    duration.unwrap_or(default)
 }
 
 /// A share of the replay memory: one session must not fill it.
@@ -203,8 +198,7 @@ fn service(section: &Section<'_>, services: &mut Services<'_>) -> Option<PolicyS
         cache.duration("time", timeout_range(), limits::POLICY_CACHE_TIME),
         cache.count("entries", entries, limits::POLICY_CACHE_ENTRIES as u64) as usize,
     );
-    let url = "http://127.0.0.1:7878/oauth/api/v1/payload-encryption-policy";
-    let service = services.read(section, url, limits::POLICY_TIMEOUT)?;
+    let service = services.read(section, &POLICY, credentials(section), limits::POLICY_TIMEOUT)?;
     Some(PolicyService { service, cache_time, cache_entries })
 }
 

@@ -141,6 +141,11 @@ impl<'t> Section<'t> {
         self.get(key).and_then(|field| field.duration(range)).unwrap_or(default)
     }
 
+    /// A duration of whole seconds within `range`.
+    pub(super) fn seconds(&self, key: &str, range: RangeInclusive<Duration>, default: Duration) -> Duration {
+        self.get(key).and_then(|field| field.seconds(range)).unwrap_or(default)
+    }
+
     /// A number of bytes within `range`, written with its unit.
     pub(super) fn size(&self, key: &str, range: RangeInclusive<u64>, default: u64) -> u64 {
         self.get(key).and_then(|field| field.size(range)).unwrap_or(default)
@@ -299,6 +304,15 @@ impl<'t> Field<'t> {
         None
     }
 
+    /// A duration of whole seconds within `range`, for what counts no others.
+    pub(super) fn seconds(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
+        let duration = self.duration(range)?;
+        if duration.subsec_nanos() != 0 {
+            self.fault("write whole seconds");
+        }
+        Some(duration)
+    }
+
     /// A number of bytes within `range`, written with its unit.
     pub(super) fn size(&self, range: RangeInclusive<u64>) -> Option<u64> {
         let size = self.parsed("a size such as \"64KiB\" (units B, KiB, MiB, GiB)", parse_size)?;
@@ -335,6 +349,15 @@ impl<'t> Field<'t> {
         if list.is_empty() {
             let message = format!("{} is an empty list; leave it out for {nothing}", self.label);
             self.report.error(self.place(), &self.path, message);
+        }
+        list
+    }
+
+    /// As [`Field::list`], for what must have an element: `element` is one.
+    pub(super) fn list_of_one(&self, element: &str) -> Vec<Field<'t>> {
+        let list = self.list();
+        if list.is_empty() {
+            self.object(format!("it is an empty list; write at least {element}"));
         }
         list
     }

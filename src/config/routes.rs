@@ -1,19 +1,22 @@
 //! Readers of `[[route]]`.
 
+use super::access::{NamedRule, access};
 use super::addresses::parse_authority;
 use super::http_text::{
     parse_field_template, parse_field_value, parse_location, parse_method, parse_prefix, parse_request_field,
     parse_response_field, parse_rewrite,
 };
+use super::issuers::ReadIssuer;
+use super::mappers::ReadMapper;
 use super::process::{network, timeout_range};
 use super::reader::{Field, Section, nearest};
 use super::schema;
-use super::tls::{parse_alternative_name, parse_digest};
 use crate::limits;
 use crate::net::tls::settings::ClientAuth;
-use crate::policy::access_rule::{AccessRule, ClientCertificateRule, TokenRule};
+use crate::policy::access_rule::SenderConstraint;
 use crate::policy::path_rules::{HostPattern, PathPattern};
 use crate::policy::payload_rules::PayloadMode;
+use crate::policy::request_mapper::MapperId;
 use crate::policy::route_table::{Endpoints, FixedAnswer, Route, RouteKind, RouteTarget, UpstreamHost};
 use crate::policy::ruleset::{ListenerId, UpstreamId};
 
@@ -23,12 +26,16 @@ pub(super) struct Names<'n> {
     /// Whether they ask clients for a certificate.
     pub(super) client_auth: Vec<ClientAuth>,
     pub(super) upstreams: Vec<&'n str>,
+    pub(super) issuers: &'n [ReadIssuer<'n>],
+    pub(super) rules: &'n [NamedRule<'n>],
+    pub(super) mappers: &'n [ReadMapper<'n>],
     /// Whether there is payload encryption.
     pub(super) payload: bool,
 }
 
 /// Settings of a request that goes to a server: on an answer they would silently do nothing.
-const FORWARDING_KEYS: &[&str] = &["rewrite", "set_headers", "strip_prefix", "timeouts", "upstream_host"];
+const FORWARDING_KEYS: &[&str] =
+    &["mapper", "rewrite", "set_headers", "strip_prefix", "timeouts", "upstream_host"];
 /// Statuses that make no sense without `Location`.
 const REDIRECTS: &[u16] = &[301, 302, 303, 307, 308];
 
@@ -56,7 +63,8 @@ fn route(section: &Section<'_>, names: &Names<'_>) -> Option<Route> {
     let path = section.require("path", "path = \"/orders/*\"");
     let path =
         path.and_then(|field| field.parsed("a path pattern such as \"/orders/*\"", PathPattern::parse));
-    let access = access(section);
+    let access = access(section, names.rules, names.issuers);
+    let mapper = mapper(section, names);
     let target = target(section, names);
     let timeouts = section.section("timeouts", schema::ROUTE_TIMEOUTS);
     let timeout = |key| timeouts.get(key).and_then(|field| field.duration(timeout_range()));
@@ -73,6 +81,7 @@ fn route(section: &Section<'_>, names: &Names<'_>) -> Option<Route> {
         }),
         clients: some_of(section, "clients", "any client", network),
         kind,
+        mapper,
         strip_prefix: strip_prefix(section, path.as_ref()),
         rewrite: section
             .get("rewrite")
@@ -96,12 +105,14 @@ fn route(section: &Section<'_>, names: &Names<'_>) -> Option<Route> {
     if route.access.client_certificate.is_some() {
         certificates_are_asked_for(section, &route.listeners, names);
     }
+    bound_tokens_can_be_proven(section, &route, names);
     fields_can_be_set(section, &route, names);
+    tokens_are_judged(section, &route);
     Some(route)
 }
 
 /// What `read` makes of the one or more values of `key`; `nothing` says what its absence means.
-fn some_of<'t, T>(
+pub(super) fn some_of<'t, T>(
     section: &Section<'t>,
     key: &str,
     nothing: &str,
@@ -118,6 +129,18 @@ fn listener(field: &Field<'_>, names: &Names<'_>) -> Option<ListenerId> {
         field.fault(unknown("listener", text, &names.listeners));
     }
     id
+}
+
+fn mapper(section: &Section<'_>, names: &Names<'_>) -> Option<MapperId> {
+    let field = section.get("mapper")?;
+    let text = field.text("the name of a mapper")?;
+    let known: Vec<_> = names.mappers.iter().map(|mapper| mapper.name).collect();
+    let Some(id) = position(text, &known) else {
+        field.fault(unknown("mapper", text, &known));
+        return None;
+    };
+    names.mappers.get(usize::from(id))?.is_used.set(true);
+    Some(MapperId(id))
 }
 
 /// The upstream or the fixed answer: one of them.
@@ -168,56 +191,6 @@ fn fixed_answer(section: &Section<'_>) -> Option<FixedAnswer> {
     Some(FixedAnswer { status, location: text })
 }
 
-fn access(section: &Section<'_>) -> Option<AccessRule> {
-    let field = section.require("access", "access = \"upstream\"")?;
-    if field.is_table() {
-        return rule(&section.table("access", schema::ROUTE_ACCESS)?);
-    }
-    match field.text("\"open\", \"upstream\" or a rule such as { client_certificate = \"required\" }")? {
-        "open" => Some(AccessRule::OPEN),
-        "upstream" => {
-            if section.get("answer").is_some() {
-                field.fault("an answer has no server behind it that could judge; write \"open\"");
-            }
-            Some(AccessRule::UPSTREAM)
-        }
-        _ => {
-            field.fault(
-                "the rules of this version are \"open\" (everybody), \"upstream\" (the server behind judges the token) \
-                 and { client_certificate = ... }",
-            );
-            None
-        }
-    }
-}
-
-/// A rule in place.
-fn rule(section: &Section<'_>) -> Option<AccessRule> {
-    let example = "client_certificate = \"required\"";
-    let client_certificate =
-        Some(client_certificate(section, &section.require("client_certificate", example)?)?);
-    Some(AccessRule { token: TokenRule::NotNeeded, client_certificate })
-}
-
-fn client_certificate(section: &Section<'_>, field: &Field<'_>) -> Option<ClientCertificateRule> {
-    if !field.is_table() {
-        return field.choice(&[("required", ())]).map(|()| ClientCertificateRule::Required);
-    }
-    let section = section.table("client_certificate", schema::CLIENT_CERTIFICATE)?;
-    if section.get("san").is_none() && section.get("sha256").is_none() {
-        section
-            .error("", "it says which certificates with `san`, `sha256` or both; for any write \"required\"");
-    }
-    Some(ClientCertificateRule::OneOf {
-        san: some_of(&section, "san", "any name", |field| {
-            field.parsed("a subject alternative name or a list of them", parse_alternative_name)
-        }),
-        sha256: some_of(&section, "sha256", "any certificate", |field| {
-            field.parsed("a SHA-256 digest or a list of them", parse_digest)
-        }),
-    })
-}
-
 /// A rule about certificates where clients are asked for none admits nobody.
 fn certificates_are_asked_for(section: &Section<'_>, listeners: &[ListenerId], names: &Names<'_>) {
     let Some(field) = section.get("access") else { return };
@@ -232,6 +205,54 @@ fn certificates_are_asked_for(section: &Section<'_>, listeners: &[ListenerId], n
     }
     for (name, _) in without {
         field.warn(format!("listener `{name}` asks clients for no certificate: nobody is admitted there"));
+    }
+}
+
+/// Tokens bound to certificates are of no use where clients are asked for none.
+fn bound_tokens_can_be_proven(section: &Section<'_>, route: &Route, names: &Names<'_>) {
+    let demanded = route.access.judged().and_then(|rule| rule.sender_constraint);
+    if demanded == Some(SenderConstraint::Mtls)
+        && client_auth_of(&route.listeners, names).all(|(_, asks)| asks == ClientAuth::Off)
+        && let Some(field) = section.get("access")
+    {
+        field.object(
+            "its tokens are bound to the client's certificate, and no listener of this route asks for one, so that \
+             nobody is admitted; set `client_auth` in [listener.tls]",
+        );
+    }
+}
+
+/// What needs a judged token stands where one is judged, and where tokens are made none is.
+fn tokens_are_judged(section: &Section<'_>, route: &Route) {
+    let is_judged = route.access.judged().is_some();
+    if let Some(field) = section.get("mapper") {
+        if !is_judged {
+            field.object(
+                "it is told what the token says, and none is judged here; let `access` be a rule with an `issuer`",
+            );
+        }
+        if route.encoded_paths {
+            field.object("its targets must read in one way; remove `encoded_paths` or this");
+        }
+    }
+    if let Some(field) = section.get("set_headers").filter(|_| !is_judged) {
+        for (name, _) in route.set_headers.iter().filter(|(_, value)| value.needs_claims()) {
+            field.warn(format!(
+                "`{name}` is never set: no token is judged here; let `access` be a rule with an `issuer`"
+            ));
+        }
+    }
+    let Some(field) = section.get("access").filter(|_| is_judged) else { return };
+    match route.kind {
+        RouteKind::Resource => {}
+        RouteKind::TokenServer => {
+            field.warn("clients come to the Token Server for tokens; who has none gets none")
+        }
+        RouteKind::Transparent => {
+            field.object(
+                "what is passed through without judgement has no token judged; write `kind = \"resource\"`",
+            );
+        }
     }
 }
 

@@ -3,12 +3,15 @@
 //! Meaning, types and defaults are the readers' business; `example.toml` shows every one of these.
 
 pub(super) const ROOT: &[&str] = &[
+    "access",
     "admin",
     "forwarding",
     "include",
+    "issuer",
     "limits",
     "listener",
     "log",
+    "mapper",
     "payload",
     "route",
     "timeouts",
@@ -60,6 +63,64 @@ pub(super) const UPSTREAM_TLS: &[&str] =
 pub(super) const SERVER: &[&str] = &["url", "weight"];
 pub(super) const HEALTH: &[&str] = &["healthy", "interval", "path", "unhealthy"];
 pub(super) const POOL: &[&str] = &["age", "idle", "idle_timeout"];
+pub(super) const ISSUER: &[&str] = &[
+    "algorithms",
+    "audience",
+    "cache",
+    "client_authentication",
+    "client_id",
+    "client_secret_file",
+    "development",
+    "discovery",
+    "fapi",
+    "issuer",
+    "jwks_file",
+    "jwks_path",
+    "jwks_url",
+    "kind",
+    "mandatory_scope",
+    "path",
+    "public_key_file",
+    "public_key_path",
+    "public_key_url",
+    "realm",
+    "require_typ",
+    "skew",
+    "time_unit",
+    "timeout",
+    "upstream",
+    "url",
+    "validation_path",
+    "validation_url",
+];
+pub(super) const ISSUER_CACHE: &[&str] = &["entries", "negative", "positive"];
+pub(super) const MAPPER: &[&str] = &[
+    "cache",
+    "extra_members",
+    "identity_fields",
+    "password_file",
+    "path",
+    "prefix",
+    "timeout",
+    "upstream",
+    "url",
+    "username",
+];
+pub(super) const MAPPER_CACHE: &[&str] = &["entries", "time"];
+/// Of `[access.NAME]`, and of a rule in its place.
+pub(super) const ACCESS: &[&str] = &[
+    "acr",
+    "amr",
+    "audience",
+    "client_certificate",
+    "client_id",
+    "id_token",
+    "issuer",
+    "max_age",
+    "realm",
+    "scope",
+    "sender_constraint",
+];
 pub(super) const ROUTE: &[&str] = &[
     "access",
     "answer",
@@ -70,6 +131,7 @@ pub(super) const ROUTE: &[&str] = &[
     "kind",
     "limits",
     "listener",
+    "mapper",
     "methods",
     "path",
     "payload",
@@ -81,7 +143,6 @@ pub(super) const ROUTE: &[&str] = &[
     "upstream",
     "upstream_host",
 ];
-pub(super) const ROUTE_ACCESS: &[&str] = &["client_certificate"];
 pub(super) const CLIENT_CERTIFICATE: &[&str] = &["san", "sha256"];
 pub(super) const ANSWER: &[&str] = &["location", "status"];
 pub(super) const ENDPOINTS: &[&str] = &["allow", "deny"];
@@ -110,8 +171,14 @@ pub const TABLES: &[(&str, &[&str])] = &[
     ("upstream.health", HEALTH),
     ("upstream.pool", POOL),
     ("upstream.tls", UPSTREAM_TLS),
+    ("issuer", ISSUER),
+    ("issuer.cache", ISSUER_CACHE),
+    ("mapper", MAPPER),
+    ("mapper.cache", MAPPER_CACHE),
+    ("access", ACCESS),
+    ("access.client_certificate", CLIENT_CERTIFICATE),
     ("route", ROUTE),
-    ("route.access", ROUTE_ACCESS),
+    ("route.access", ACCESS),
     ("route.access.client_certificate", CLIENT_CERTIFICATE),
     ("route.answer", ANSWER),
     ("route.endpoints", ENDPOINTS),

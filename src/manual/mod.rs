@@ -89,6 +89,12 @@ mod tests {
         check("payload.policy.timeout", &format!("{}ms", limits::POLICY_TIMEOUT.as_millis()));
         check_time("payload.policy.cache.time", limits::POLICY_CACHE_TIME);
         check("payload.policy.cache.entries", &limits::POLICY_CACHE_ENTRIES.to_string());
+        check_time("issuer.*.skew", Duration::from_secs(limits::TOKEN_SKEW_SECONDS));
+        check_time("issuer.*.cache.positive", limits::TOKEN_CACHE_POSITIVE);
+        check_time("issuer.*.cache.negative", limits::TOKEN_CACHE_NEGATIVE);
+        check("issuer.*.cache.entries", &limits::TOKEN_CACHE_ENTRIES.to_string());
+        check("mapper.*.timeout", &format!("{}ms", limits::MAPPER_TIMEOUT.as_millis()));
+        check("mapper.*.cache.entries", &limits::MAPPER_CACHE_ENTRIES.to_string());
         let rest = format!("after {} failures in a row", limits::PASSIVE_FAILURES);
         assert!(include_str!("defaults.md").contains(&rest), "defaults.md does not say: {rest}");
     }

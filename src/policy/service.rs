@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::ruleset::UpstreamId;
 use crate::protocol::http1::HeadWriter;
 use crate::protocol::secret::Secret;
+use crate::protocol::token::introspection::{ClientAuthentication, write_basic};
 
 /// Position of a service in [`super::ruleset::Ruleset::services`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,7 +25,7 @@ pub struct Service {
     pub name: String,
     /// The servers that have it.
     pub upstream: UpstreamId,
-    /// Path of the resource, without a query.
+    /// Path of the resource, without a query where one is added to it.
     pub path: String,
     /// Who asks; absent: nobody says so.
     pub credentials: Option<Credentials>,
@@ -32,25 +33,61 @@ pub struct Service {
     pub timeout: Duration,
 }
 
-/// User name and password (RFC 7617).
+/// User name and password, or an OAuth client's id and secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
-    /// User name: no colon, no control characters.
+    /// User name or id.
     pub username: String,
-    /// The file that holds the password.
+    /// The file that holds the password or secret.
     pub password_file: PathBuf,
-    /// The value of `Authorization` that they make; empty until the file is read.
+    /// How they are shown.
+    pub form: CredentialsForm,
+    /// The value of `Authorization` that they make, or, in a form, the secret alone; empty until the file is read.
     pub authorization: Secret,
 }
 
+/// How credentials are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialsForm {
+    /// A user's, in `Authorization` (RFC 7617). The name has no colon.
+    Basic,
+    /// An OAuth client's, in `Authorization`, both encoded first (RFC 6749 section 2.3.1).
+    ClientBasic,
+    /// An OAuth client's, in the form that is sent.
+    ClientPost,
+}
+
 impl Credentials {
-    /// Those of `username`, whose password is still to be read.
+    /// Those of a user, whose password is still to be read.
     pub fn new(username: String, password_file: PathBuf) -> Self {
-        Self { username, password_file, authorization: Secret::default() }
+        Self { username, password_file, form: CredentialsForm::Basic, authorization: Secret::default() }
+    }
+
+    /// How an OAuth client says in a form who it is.
+    pub fn in_form(&self) -> ClientAuthentication<'_> {
+        match self.form {
+            CredentialsForm::Basic | CredentialsForm::ClientBasic => ClientAuthentication::Outside,
+            CredentialsForm::ClientPost => {
+                ClientAuthentication::Form { id: &self.username, secret: self.authorization.expose() }
+            }
+        }
     }
 
     /// Takes note of the password.
     pub fn complete(&mut self, password: &[u8]) {
+        self.authorization = match self.form {
+            CredentialsForm::Basic => self.basic(password),
+            CredentialsForm::ClientBasic => {
+                // Memory that it leaves while it grows is not erased.
+                let mut value = Vec::with_capacity(16 + 4 * (self.username.len() + password.len()) + 8);
+                write_basic(&mut value, &self.username, password);
+                Secret::new(value)
+            }
+            CredentialsForm::ClientPost => Secret::new(password.to_vec()),
+        };
+    }
+
+    fn basic(&self, password: &[u8]) -> Secret {
         let mut pair = Zeroizing::new(Vec::with_capacity(self.username.len() + 1 + password.len()));
         pair.extend_from_slice(self.username.as_bytes());
         pair.push(b':');
@@ -59,7 +96,7 @@ impl Credentials {
         let mut value = Vec::with_capacity("Basic ".len() + encoded.len());
         value.extend_from_slice(b"Basic ");
         value.extend_from_slice(encoded.as_bytes());
-        self.authorization = Secret::new(value);
+        Secret::new(value)
     }
 }
 
@@ -67,7 +104,8 @@ impl Service {
     /// Writes the fields that every request to it has; `authority` is the chosen server's.
     pub fn write_fields(&self, authority: &str, writer: &mut HeadWriter<'_>) {
         writer.field(b"host", authority.as_bytes());
-        if let Some(credentials) = &self.credentials {
+        let in_field = |credentials: &&Credentials| credentials.form != CredentialsForm::ClientPost;
+        if let Some(credentials) = self.credentials.as_ref().filter(in_field) {
             writer.field(b"authorization", credentials.authorization.expose());
         }
         writer.field(b"accept", b"application/json");
@@ -77,6 +115,7 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::token::introspection::write_form;
 
     #[test]
     fn credentials_are_shown_as_rfc_7617_has_them() {
@@ -84,5 +123,31 @@ mod tests {
         credentials.complete(b"open sesame");
         assert_eq!(credentials.authorization.expose(), b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
         assert!(!format!("{credentials:?}").contains("QWxh"));
+    }
+
+    #[test]
+    fn an_oauth_client_encodes_both_first_or_puts_them_into_the_form() {
+        let shown = |form| {
+            let mut credentials = Credentials { form, ..Credentials::new("a:b".to_owned(), "secret".into()) };
+            credentials.complete(b"p q");
+            let service = Service {
+                name: "s".to_owned(),
+                upstream: UpstreamId(0),
+                path: "/".to_owned(),
+                credentials: Some(credentials.clone()),
+                timeout: Duration::from_secs(1),
+            };
+            let mut out = Vec::new();
+            service.write_fields("a.test", &mut HeadWriter::new(&mut out));
+            let mut body = Vec::new();
+            write_form(&mut body, "t", credentials.in_form());
+            (String::from_utf8(out).unwrap(), String::from_utf8(body).unwrap())
+        };
+        let (fields, form) = shown(CredentialsForm::ClientBasic);
+        assert!(fields.contains("\r\nauthorization: Basic YSUzQWI6cCtx\r\n"), "{fields}");
+        assert_eq!(form, "token=t&token_type_hint=access_token");
+        let (fields, form) = shown(CredentialsForm::ClientPost);
+        assert!(!fields.contains("authorization"), "{fields}");
+        assert_eq!(form, "token=t&token_type_hint=access_token&client_id=a%3Ab&client_secret=p+q");
     }
 }
