@@ -10,11 +10,13 @@ mod plain_head;
 mod plain_records;
 mod proxy_header;
 mod tls_records;
+mod token;
 
 pub use binary_http::binary_http;
 pub use payload_chunks::payload_chunks;
 pub use proxy_header::proxy_header;
 pub use tls_records::tls_records;
+pub use token::token;
 
 use crate::limits;
 use crate::protocol::http1::{

@@ -2,7 +2,11 @@
 //!
 //! What a configuration may set has its default here; what it may not set has its only value here.
 
+mod token;
+
 use std::time::Duration;
+
+pub use token::*;
 
 // --- Buffers -------------------------------------------------------------------------------------------------
 

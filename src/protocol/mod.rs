@@ -13,6 +13,8 @@ pub mod progress;
 pub mod proxy_header;
 pub mod secret;
 pub mod span;
+pub(crate) mod strict_json;
 pub mod tls;
 pub mod tls_names;
+pub mod token;
 pub mod wire_buffer;

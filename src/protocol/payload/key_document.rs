@@ -15,8 +15,8 @@ use ring::signature::{
 };
 use zeroize::Zeroizing;
 
-use super::strict_json::Object;
 use crate::limits::{PAYLOAD_KEY_DOCUMENT_BYTES, PAYLOAD_KEY_DOCUMENT_SECONDS};
+use crate::protocol::strict_json::Object;
 
 /// The document's `typ`.
 const TYPE: &str = "payload-keys+jwt";

@@ -31,6 +31,5 @@ pub mod ohttp_keys;
 pub mod ohttp_message;
 pub mod sealed_run;
 pub mod session;
-mod strict_json;
 pub mod ticket;
 pub mod varint;

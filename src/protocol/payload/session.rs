@@ -19,10 +19,10 @@ use super::encapsulation::{AnswerSecret, EncapsulationFault, Labels, RESPONSE_NO
 use super::hybrid::PRIVATE_LEN;
 use super::key_schedule::{SessionSecret, hmac_sha256};
 use super::ohttp_keys::{GatewayKeys, KeyConfig};
-use super::strict_json::{Member, Object};
 use super::ticket::AppIdentity;
 use crate::limits;
 use crate::protocol::progress::Progress;
+use crate::protocol::strict_json::{Member, Object};
 
 const LABELS: Labels = Labels { request: "payload session request", response: "payload session response" };
 const SECRET_LABEL: &[u8] = b"payload session secret";
@@ -178,7 +178,7 @@ fn read_request(plain: &[u8]) -> Option<(u64, Option<AppIdentity>)> {
         Some(Member::Object(app)) => {
             Some(AppIdentity::new(app.text("id")?, app.text("platform")?, app.text("version")?)?)
         }
-        Some(Member::Text(_) | Member::Unsigned(_) | Member::Other) => return None,
+        Some(_) => return None,
     };
     Some((object.unsigned("time")?, app))
 }
