@@ -2,10 +2,12 @@
 //!
 //! What a configuration may set has its default here; what it may not set has its only value here.
 
+mod gateway;
 mod token;
 
 use std::time::Duration;
 
+pub use gateway::*;
 pub use token::*;
 
 // --- Buffers -------------------------------------------------------------------------------------------------

@@ -153,6 +153,8 @@ fn settings(tree: &Table, start: &Place, report: &Report) -> Option<Settings> {
         listeners,
         upstreams,
         services: services.services,
+        issuers: Vec::new(),
+        mappers: Vec::new(),
         routes: table,
         timeouts,
         limits,

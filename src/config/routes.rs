@@ -73,6 +73,7 @@ fn route(section: &Section<'_>, names: &Names<'_>) -> Option<Route> {
         }),
         clients: some_of(section, "clients", "any client", network),
         kind,
+        mapper: None,
         strip_prefix: strip_prefix(section, path.as_ref()),
         rewrite: section
             .get("rewrite")

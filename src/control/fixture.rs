@@ -36,6 +36,8 @@ pub(crate) fn ruleset() -> Ruleset {
         listeners: vec![listener()],
         upstreams: vec![upstream("orders", &["192.0.2.1", "192.0.2.2"])],
         services: Vec::new(),
+        issuers: Vec::new(),
+        mappers: Vec::new(),
         routes: RouteTable::default(),
         timeouts: Timeouts::default(),
         limits: Limits::default(),

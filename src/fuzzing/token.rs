@@ -171,7 +171,7 @@ fn check_target(bytes: &[u8]) {
 fn check_challenge(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (realm, word) = text.split_once('\n').unwrap_or((&text, ""));
-    let scope = [Box::from(word)];
+    let scope = [String::from(word)];
     let error = Some(ChallengeError::InsufficientScope { scope: &scope });
     let mut out = Vec::new();
     Challenge { scheme: Scheme::Bearer, realm, error, resource_metadata: Some(word) }.write(&mut out);

@@ -1,9 +1,13 @@
 //! The value of a field that a route sets: text with placeholders for what is known of the client, as in
-//! `cn={client_certificate.subject}`.
+//! `cn={client_certificate.subject}` or `{sub}`.
 //!
-//! Parsed once, with the configuration. For a request the pieces are written straight into its head.
+//! Any name but those of the certificate is that of a claim of the judged token. Parsed once, with the configuration. For
+//! a request the pieces are written straight into its head.
+
+use std::borrow::Cow;
 
 use crate::protocol::client_certificate::ClientCertificate;
+use crate::protocol::token::verdict::Judgement;
 
 /// A field value. Its text was checked to be one by whoever parsed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +28,7 @@ pub enum Piece {
 }
 
 /// What can stand between braces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Name {
     /// `client_certificate.subject`
     CertificateSubject,
@@ -32,6 +36,8 @@ pub enum Name {
     CertificateSan,
     /// `client_certificate.sha256`
     CertificateSha256,
+    /// Any other name: that of a claim, as in `sub`, `scope`, `client_id`.
+    Claim(Box<str>),
 }
 
 /// What is known of a client that proved it.
@@ -39,6 +45,10 @@ pub enum Name {
 pub struct Identity<'a> {
     /// The certificate that it proved to own.
     pub certificate: Option<&'a ClientCertificate>,
+    /// What its token says, which was judged to be good for this request.
+    pub claims: Option<&'a Judgement>,
+    /// The time, in seconds since 1970: a part of the scope that is over is not told.
+    pub now: u64,
 }
 
 /// What is wrong with a template.
@@ -48,9 +58,12 @@ pub enum FieldTemplateFault {
     #[error("a lone `{0}`: names stand between `{{` and `}}`, and a brace itself is written `{0}{0}`")]
     LoneBrace(char),
     /// A name that stands for nothing.
-    #[error("`{{{0}}}` means nothing here; there are {names}; a brace itself is written twice", names = known_names())]
+    #[error("`{{{0}}}` means nothing here; there are {names}, and claims such as `{{sub}}`; a brace itself is written twice", names = known_names())]
     UnknownName(String),
 }
+
+/// Begins the names that are no claims.
+const CERTIFICATE: &str = "client_certificate";
 
 const NAMES: &[(&str, Name)] = &[
     ("client_certificate.subject", Name::CertificateSubject),
@@ -123,8 +136,23 @@ impl FieldTemplate {
 
     /// True when it says something of the client's certificate.
     pub fn needs_certificate(&self) -> bool {
-        // Whatever has a name in it does.
-        matches!(self, Self::Pieces(_))
+        self.names().any(|name| !matches!(name, Name::Claim(_)))
+    }
+
+    /// True when it says something of the client's token.
+    pub fn needs_claims(&self) -> bool {
+        self.names().any(|name| matches!(name, Name::Claim(_)))
+    }
+
+    fn names(&self) -> impl Iterator<Item = &Name> {
+        let pieces = match self {
+            Self::Fixed(_) => &[],
+            Self::Pieces(pieces) => pieces.as_slice(),
+        };
+        pieces.iter().filter_map(|piece| match piece {
+            Piece::Literal(_) => None,
+            Piece::Named(name) => Some(name),
+        })
     }
 }
 
@@ -136,21 +164,54 @@ impl Default for FieldTemplate {
 
 impl Name {
     fn parse(text: &str) -> Result<Self, FieldTemplateFault> {
-        let known = NAMES.iter().find(|(name, _)| *name == text);
-        known.map(|(_, name)| *name).ok_or_else(|| FieldTemplateFault::UnknownName(text.to_owned()))
+        if let Some((_, name)) = NAMES.iter().find(|(name, _)| *name == text) {
+            return Ok(name.clone());
+        }
+        // A slip in a name of the certificate's must not become a claim that nobody has.
+        let is_claim = !text.is_empty()
+            && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'{')
+            && !text.to_ascii_lowercase().starts_with(CERTIFICATE);
+        let claim = is_claim.then(|| Self::Claim(text.into()));
+        claim.ok_or_else(|| FieldTemplateFault::UnknownName(text.to_owned()))
     }
 
     /// Appends what it stands for. The texts of a certificate are printable ASCII ([`ClientCertificate`]): they cannot
-    /// end the field.
-    fn append(self, identity: &Identity<'_>, out: &mut Vec<u8>) -> Option<()> {
+    /// end the field. Those of a token may hold anything.
+    fn append(&self, identity: &Identity<'_>, out: &mut Vec<u8>) -> Option<()> {
+        if let Self::Claim(name) = self {
+            return append_claim(identity.claims?, name, identity.now, out);
+        }
         let certificate = identity.certificate?;
         match self {
             Self::CertificateSubject => out.extend_from_slice(certificate.subject.as_bytes()),
             Self::CertificateSan => append_list(&certificate.san, out),
             Self::CertificateSha256 => out.extend_from_slice(certificate.sha256.as_bytes()),
+            Self::Claim(_) => {}
         }
         Some(())
     }
+}
+
+/// Appends a claim, if the token has it and it arrives as it is: visible ASCII, and spaces that do not stand at an end.
+/// Elements of the scope have none, so that they go straight into the head.
+fn append_claim(claims: &Judgement, name: &str, now: u64, out: &mut Vec<u8>) -> Option<()> {
+    if name == "scope" {
+        let start = out.len();
+        for element in claims.scopes.iter().filter(|element| !element.has_expired(now)) {
+            if out.len() > start {
+                out.push(b' ');
+            }
+            append_value(&element.name, out)?;
+        }
+        return Some(());
+    }
+    let value: Cow<'_, str> = claims.claim(name)?;
+    append_value(&value, out)
+}
+
+fn append_value(value: &str, out: &mut Vec<u8>) -> Option<()> {
+    let is_value = value.bytes().all(|byte| matches!(byte, b' '..=b'~')) && value.trim_matches(' ') == value;
+    is_value.then(|| out.extend_from_slice(value.as_bytes()))
 }
 
 /// Appends `names` with commas between them. A comma within a name becomes `%2C`: nobody may pass one name, such as
@@ -176,6 +237,8 @@ fn known_names() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::access_rule::fixture::{NOW, judgement};
+    use crate::protocol::token::verdict::ScopeElement;
 
     fn certificate(subject: &str, san: &[&str]) -> ClientCertificate {
         ClientCertificate {
@@ -190,7 +253,8 @@ mod tests {
     fn check(template: &str, certificate: Option<&ClientCertificate>, expected: Option<&str>) {
         let mut out = b"x: ".to_vec();
         let parsed = FieldTemplate::parse(template).unwrap();
-        let written = parsed.append(&Identity { certificate }, &mut out).then_some(&out[3..]);
+        let identity = Identity { certificate, ..Identity::default() };
+        let written = parsed.append(&identity, &mut out).then_some(&out[3..]);
         assert_eq!(written, expected.map(str::as_bytes), "{template:?}");
         assert!(out.starts_with(b"x: "));
     }
@@ -201,7 +265,7 @@ mod tests {
         for (template, value) in [("", ""), ("a b", "a b"), ("{{sub}}", "{sub}"), ("}}{{", "}{")] {
             let parsed = FieldTemplate::parse(template).unwrap();
             assert_eq!(parsed, FieldTemplate::Fixed(value.to_owned()));
-            assert!(!parsed.needs_certificate(), "{template:?}");
+            assert!(!parsed.needs_certificate() && !parsed.needs_claims(), "{template:?}");
             check(template, None, Some(value));
             check(template, Some(&somebody), Some(value));
         }
@@ -218,7 +282,8 @@ mod tests {
             ("h={client_certificate.sha256};s=\"{client_certificate.subject}\"", "h=9f86;s=\"CN=a,O=b\""),
             ("{client_certificate.sha256}{client_certificate.sha256}", "9f869f86"),
         ] {
-            assert!(FieldTemplate::parse(template).unwrap().needs_certificate(), "{template:?}");
+            let parsed = FieldTemplate::parse(template).unwrap();
+            assert!(parsed.needs_certificate() && !parsed.needs_claims(), "{template:?}");
             check(template, Some(&somebody), Some(value));
             check(template, None, None);
         }
@@ -242,9 +307,14 @@ mod tests {
     fn what_is_wrong_in_braces_is_named() {
         let unknown = |name: &str| FieldTemplateFault::UnknownName(name.to_owned());
         for (template, fault) in [
-            ("{sub}", unknown("sub")),
             ("{}", unknown("")),
             ("{client_certificate}", unknown("client_certificate")),
+            ("{client_certificate.sbuject}", unknown("client_certificate.sbuject")),
+            ("{Client_Certificate.subject}", unknown("Client_Certificate.subject")),
+            ("{user name}", unknown("user name")),
+            ("{sub\r\n}", unknown("sub\r\n")),
+            ("{naïve}", unknown("naïve")),
+            ("{{{a{b}}", unknown("a{b")),
             ("{ client_certificate.san }", unknown(" client_certificate.san ")),
             ("a{", FieldTemplateFault::LoneBrace('{')),
             ("{client_certificate.san", FieldTemplateFault::LoneBrace('{')),
@@ -253,9 +323,98 @@ mod tests {
         ] {
             assert_eq!(FieldTemplate::parse(template), Err(fault), "{template:?}");
         }
-        let message = unknown("sub").to_string();
+        let message = unknown("a b").to_string();
         assert!(
-            message.starts_with("`{sub}` means nothing here; there are `{client_certificate.subject}`, ")
+            message.starts_with("`{a b}` means nothing here; there are `{client_certificate.subject}`, ")
         );
+    }
+
+    /// Holds what `template` becomes for a token; `None`: nothing.
+    #[track_caller]
+    fn check_claims(template: &str, claims: Option<&Judgement>, expected: Option<&str>) {
+        let parsed = FieldTemplate::parse(template).unwrap();
+        assert!(parsed.needs_claims(), "{template:?}");
+        let mut out = Vec::new();
+        let identity = Identity { claims, now: NOW, ..Identity::default() };
+        let written = parsed.append(&identity, &mut out).then_some(out.as_slice());
+        assert_eq!(written, expected.map(str::as_bytes), "{template:?}");
+    }
+
+    #[test]
+    fn names_stand_for_what_the_token_says() {
+        let token = judgement();
+        for (template, value) in [
+            ("{sub}", Some("alice")),
+            ("{scope}", Some("read write")),
+            ("{client_id}", Some("app")),
+            ("{iss}", Some("https://login.test")),
+            ("{amr}", Some("pwd otp")),
+            ("{acr}", Some("gold")),
+            ("{tenant}", Some("t-1")),
+            ("user={sub};tenant={tenant}", Some("user=alice;tenant=t-1")),
+            ("{{{sub}}}", Some("{alice}")),
+            ("{jti}", None),
+            ("{none}", None),
+            ("{Sub}", None),
+            ("{sub}{none}", None),
+            ("{urn:a.test/claim}", None),
+            ("{evil}", None),
+            ("a{evil}", None),
+        ] {
+            check_claims(template, Some(&token), value);
+            check_claims(template, None, None);
+        }
+        let both = FieldTemplate::parse("{sub} {client_certificate.subject}").unwrap();
+        assert!(both.needs_claims() && both.needs_certificate());
+        let (mut out, somebody) = (Vec::new(), certificate("CN=a", &[]));
+        let identity = Identity { certificate: Some(&somebody), claims: Some(&token), now: NOW };
+        assert!(both.append(&identity, &mut out));
+        assert_eq!(out, b"alice CN=a");
+    }
+
+    #[test]
+    fn a_claim_that_would_not_arrive_as_it_is_makes_no_field() {
+        for (value, arrives) in [
+            ("alice", true),
+            ("Alice van den Berg", true),
+            ("a,b;c=\"d\"\\", true),
+            ("", false),
+            (" alice", false),
+            ("alice ", false),
+            (" ", false),
+            ("a\r\nx-role: admin", false),
+            ("a\n", false),
+            ("a\rb", false),
+            ("a\0b", false),
+            ("a\tb", false),
+            ("a\u{7f}", false),
+            ("José", false),
+            ("a\u{85}b", false),
+        ] {
+            let named = Judgement { subject: Some(value.into()), ..judgement() };
+            check_claims("{sub}", Some(&named), arrives.then_some(value));
+            let claims = serde_json::json!({ "name": value }).to_string().into();
+            check_claims("{name}", Some(&Judgement { claims, ..judgement() }), arrives.then_some(value));
+        }
+        for (claim, value) in
+            [("7", Some("7")), ("true", Some("true")), ("[\"a\"]", None), ("{}", None), ("null", None)]
+        {
+            let claims = format!("{{\"claim\": {claim}}}").into();
+            check_claims("{claim}", Some(&Judgement { claims, ..judgement() }), value);
+        }
+    }
+
+    #[test]
+    fn a_part_of_the_scope_that_is_over_is_not_told() {
+        let element = |name: &str, expires| ScopeElement { name: name.into(), expires, is_mandatory: false };
+        for (elements, value) in [
+            (vec![element("a", Some(NOW + 1)), element("b", Some(NOW)), element("c", None)], Some("a c")),
+            (vec![element("a", Some(NOW)), element("b", None)], Some("b")),
+            (vec![element("a", Some(NOW))], None),
+            (vec![element("a", None), element("b\n", None)], None),
+            (Vec::new(), None),
+        ] {
+            check_claims("{scope}", Some(&Judgement { scopes: elements.into(), ..judgement() }), value);
+        }
     }
 }

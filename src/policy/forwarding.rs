@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 
 use super::field_template::{FieldTemplate, Identity};
+use super::request_mapper::{Mapped, is_mapped};
 use super::route_table::{Route, UpstreamHost};
 use crate::protocol::http1::{
     BodyFraming, ConnectionOptions, Field, FieldKind, FieldTable, HeadWriter, Method, RequestHead,
@@ -39,7 +40,9 @@ pub struct RequestParts<'a> {
     pub upgrade: Option<&'a [u8]>,
     /// The route it takes.
     pub route: &'a Route,
-    /// The target to forward, in origin form; `None`: the client's own.
+    /// What a mapper made of it; `None`: none was asked.
+    pub mapped: Option<&'a Mapped>,
+    /// The target to forward where no mapper says it, in origin form; `None`: the client's own.
     pub new_target: Option<&'a [u8]>,
     /// `Host` under `upstream_host = "server"`.
     pub server_authority: &'a str,
@@ -118,6 +121,9 @@ pub fn write_request_head(parts: &RequestParts<'_>, out: &mut Vec<u8>) {
     };
     HeadWriter::new(out).field(b"host", host);
     copy_fields(parts.bytes, parts.length, parts.fields, out, |field| request_field_stays(parts, field));
+    if let Some(mapped) = parts.mapped {
+        write_mapped_fields(parts, mapped, out);
+    }
     write_forwarding_fields(parts, out);
     let mut writer = HeadWriter::new(out);
     writer.field(b"via", via(parts.head.version));
@@ -242,7 +248,7 @@ fn via(version: Version) -> &'static [u8] {
 fn write_request_line(parts: &RequestParts<'_>, out: &mut Vec<u8>) {
     let method = parts.head.method_name.of(parts.bytes);
     let mut write = |target: &[u8]| HeadWriter::new(out).request_line(method, target);
-    if let Some(target) = parts.new_target {
+    if let Some(target) = parts.mapped.map(|mapped| mapped.target.as_bytes()).or(parts.new_target) {
         return write(target);
     }
     let (path, query) = (parts.target.path, parts.target.query);
@@ -297,19 +303,25 @@ fn request_field_stays(parts: &RequestParts<'_>, field: &Field) -> bool {
         FieldKind::Other if is_disguised(field.name.of(parts.bytes)) => false,
         _ => parts.options.forwards(parts.bytes, field),
     };
+    let stays = stays && (parts.mapped.is_none() || !is_mapped(field.name.of(parts.bytes)));
     let set = &parts.route.set_headers;
-    stays && (set.is_empty() || !is_set(set, parts.bytes, field))
+    stays && (set.is_empty() || !is_set(set, field.name.of(parts.bytes)))
 }
 
 /// True for a name with `_` that many servers read as one of the fields this proxy vouches for, as in
 /// `X_Forwarded_For`.
 fn is_disguised(name: &[u8]) -> bool {
+    name.contains(&b'_') && folded_kind(name) != FieldKind::Other
+}
+
+/// The kind of a field by its name, with case and `_` = `-` folded: what some server could take it for.
+pub(super) fn folded_kind(name: &[u8]) -> FieldKind {
     let mut folded = [0; LONGEST_NAME];
-    let Some(folded) = folded.get_mut(..name.len()).filter(|_| name.contains(&b'_')) else { return false };
+    let Some(folded) = folded.get_mut(..name.len()) else { return FieldKind::Other };
     for (place, byte) in folded.iter_mut().zip(name) {
         *place = if *byte == b'_' { b'-' } else { *byte };
     }
-    FieldKind::of(folded) != FieldKind::Other
+    FieldKind::of(folded)
 }
 
 fn response_field_stays(parts: &ResponseParts<'_>, set: &[(String, String)], field: &Field) -> bool {
@@ -318,16 +330,28 @@ fn response_field_stays(parts: &ResponseParts<'_>, set: &[(String, String)], fie
         FieldKind::ContentLength => !matches!(parts.head.status, 100..=199 | 204),
         _ => parts.options.forwards(parts.bytes, field),
     };
-    stays && (set.is_empty() || !is_set(set, parts.bytes, field))
+    stays && (set.is_empty() || !is_set(set, field.name.of(parts.bytes)))
 }
 
-/// True when `field` has the name of one that is set, with case and `_` = `-` folded: it must not stand beside it.
-fn is_set<V>(set: &[(String, V)], bytes: &[u8], field: &Field) -> bool {
-    let name = field.name.of(bytes);
+/// True when `name` is that of a field that is set, with case and `_` = `-` folded: it must not stand beside it.
+pub(super) fn is_set<V>(set: &[(String, V)], name: &[u8]) -> bool {
+    set.iter().any(|(own, _)| is_same_field(own.as_bytes(), name))
+}
+
+/// True when both are one name to servers that fold case and `_` = `-`.
+pub(super) fn is_same_field(a: &[u8], b: &[u8]) -> bool {
     let fold = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
-    set.iter().any(|(own, _)| {
-        own.len() == name.len() && own.bytes().zip(name).all(|(own, sent)| fold(own) == fold(*sent))
-    })
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| fold(*a) == fold(*b))
+}
+
+/// What the route sets stands above what the mapper says.
+fn write_mapped_fields(parts: &RequestParts<'_>, mapped: &Mapped, out: &mut Vec<u8>) {
+    let mut writer = HeadWriter::new(out);
+    for (name, value) in &mapped.fields {
+        if !is_set(&parts.route.set_headers, name.as_bytes()) {
+            writer.field(name.as_bytes(), value.as_bytes());
+        }
+    }
 }
 
 fn write_forwarding_fields(parts: &RequestParts<'_>, out: &mut Vec<u8>) {

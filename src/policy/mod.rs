@@ -12,9 +12,12 @@ pub mod payload_keys;
 pub mod payload_policy;
 pub mod payload_rules;
 pub mod refusal;
+pub mod request_mapper;
 pub mod route_table;
 pub mod ruleset;
 pub mod service;
+pub mod token_challenges;
+pub mod token_rules;
 pub mod upstream_choice;
 pub mod upstream_health;
 

@@ -3,9 +3,18 @@
 //! Lower layers name faults and know no status. The reason token stands in the answer and in the access log; it is
 //! stable, and says nothing that the peer does not know already.
 
+mod answer;
+
+pub use self::answer::{AnswerFrame, AnswerHints, write_document, write_fixed, write_refusal};
+use super::access_rule::Denial;
 use super::path_rules::PathFault;
 use super::payload_rules::PayloadDenial;
-use crate::protocol::http1::{HeadWriter, Rejection, reason_phrase};
+use super::request_mapper::MapperFault;
+use super::token_rules::TokenServerFault;
+use crate::protocol::http1::Rejection;
+use crate::protocol::token::bearer::CredentialsFault;
+use crate::protocol::token::proof_of_possession::ProofFault;
+use crate::protocol::token::verdict::TokenFault;
 
 /// Why the proxy answers by itself, or cuts a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +35,18 @@ pub enum Refusal {
     CertificateRequired,
     /// The client's certificate is none of those the route lists.
     CertificateNotListed,
+    /// The credentials of the request cannot be read.
+    Credentials(CredentialsFault),
+    /// The route asks for a token, and there is none.
+    TokenMissing,
+    /// The token is no good.
+    Token(TokenFault),
+    /// The token is good, and does not do here.
+    Denied(Denial),
+    /// Nothing can be said of the token: those who could are at fault.
+    TokenServer(TokenServerFault),
+    /// The request mapper has not mapped the request.
+    Mapper(MapperFault),
     /// CONNECT: this is no forward proxy.
     ConnectUnsupported,
     /// TRACE with `Max-Forwards: 0`: its answer would show fields that are not the client's business.
@@ -117,11 +138,14 @@ impl Refusal {
             | Self::RewriteTooLong => 431,
             Self::Malformed(_)
             | Self::Path(_)
+            | Self::Credentials(_)
             | Self::BodyIncomplete
             | Self::PlainHttp
             | Self::PayloadMalformed
             | Self::PayloadClock
             | Self::PayloadDate => 400,
+            Self::TokenMissing | Self::Token(_) => 401,
+            Self::Denied(denial) => denial_status(denial),
             Self::CertificateRequired
             | Self::CertificateNotListed
             | Self::PayloadRequired
@@ -139,9 +163,15 @@ impl Refusal {
             Self::NoServer
             | Self::Exhausted
             | Self::Drained
+            | Self::TokenServer(_)
+            | Self::Mapper(MapperFault::Busy)
             | Self::PayloadBusy
             | Self::PayloadPolicyUnavailable => 503,
-            Self::ConnectTimeout | Self::ResponseTimeout | Self::ResponseStalled | Self::TunnelIdle => 504,
+            Self::ConnectTimeout
+            | Self::ResponseTimeout
+            | Self::ResponseStalled
+            | Self::TunnelIdle
+            | Self::Mapper(MapperFault::TimedOut) => 504,
             Self::NameUnresolved
             | Self::ConnectRefused
             | Self::HandshakeFailed
@@ -150,12 +180,13 @@ impl Refusal {
             | Self::UpgradeUnasked
             | Self::InterimFlood
             | Self::ResponseTooLong
-            | Self::TunnelBroken => 502,
+            | Self::TunnelBroken
+            | Self::Mapper(_) => 502,
             Self::ClientGone | Self::ClientStalled => 499,
         }
     }
 
-    /// The stable token for answers and logs.
+    /// The stable token for logs, and for answers unless [`Refusal::told`] says less.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Malformed(rejection) => rejection.reason(),
@@ -166,6 +197,12 @@ impl Refusal {
             Self::Misdirected => "misdirected",
             Self::CertificateRequired => "certificate-required",
             Self::CertificateNotListed => "certificate-not-listed",
+            Self::Credentials(fault) => fault.reason(),
+            Self::TokenMissing => "token-missing",
+            Self::Token(fault) => fault.reason(),
+            Self::Denied(denial) => denial.reason(),
+            Self::TokenServer(fault) => fault.reason(),
+            Self::Mapper(fault) => fault.reason(),
             Self::ConnectUnsupported => "connect-unsupported",
             Self::TraceRefused => "trace-refused",
             Self::HeadTimeout => "head-timeout",
@@ -208,6 +245,22 @@ impl Refusal {
         }
     }
 
+    /// The token that the client is told. Of a token no more than that it is no good, so that nobody learns how far a
+    /// made-up one came; of what stands behind the proxy no more than that it does not work.
+    pub fn told(self) -> &'static str {
+        match self {
+            Self::Token(_)
+            | Self::Denied(Denial::Issuer | Denial::Expired | Denial::Unbound | Denial::Unproven) => {
+                "token-invalid"
+            }
+            Self::Denied(Denial::Proof(fault)) if fault != ProofFault::Nonce => "proof-invalid",
+            Self::Denied(Denial::Scope(_)) => "scope-insufficient",
+            Self::TokenServer(_) => "token-server-unavailable",
+            Self::Mapper(_) => "mapper-failed",
+            other => other.reason(),
+        }
+    }
+
     /// The error type of `Proxy-Status` (RFC 9209 section 2.3).
     pub fn proxy_error(self) -> &'static str {
         match self {
@@ -226,6 +279,7 @@ impl Refusal {
             | Self::ConnectUnsupported
             | Self::ClientGone
             | Self::ClientStalled
+            | Self::Credentials(_)
             | Self::PayloadMalformed
             | Self::PayloadSessionUnknown
             | Self::PayloadTooLarge
@@ -235,12 +289,16 @@ impl Refusal {
             | Self::PayloadDate => "http_request_error",
             Self::CertificateRequired
             | Self::CertificateNotListed
+            | Self::TokenMissing
+            | Self::Token(_)
+            | Self::Denied(_)
             | Self::PayloadRequired
             | Self::PayloadRate
             | Self::PayloadReplayed
             | Self::PayloadSessionRate
             | Self::PayloadAppRefused => "http_request_denied",
-            Self::PayloadBusy => "proxy_internal_error",
+            // What fails beside the way to the server is the proxy's own affair.
+            Self::TokenServer(_) | Self::Mapper(_) | Self::PayloadBusy => "proxy_internal_error",
             Self::NoServer | Self::PayloadPolicyUnavailable => "destination_unavailable",
             Self::NameUnresolved => "dns_error",
             Self::ConnectRefused => "connection_refused",
@@ -279,7 +337,15 @@ impl Refusal {
 
     /// Seconds after which the same request may find another answer, where that can be said.
     fn retry_after(self) -> Option<u64> {
-        matches!(self, Self::PayloadBusy | Self::PayloadRate | Self::PayloadPolicyUnavailable).then_some(1)
+        let passes = matches!(
+            self,
+            Self::PayloadBusy
+                | Self::PayloadRate
+                | Self::PayloadPolicyUnavailable
+                | Self::TokenServer(_)
+                | Self::Mapper(MapperFault::Busy)
+        );
+        passes.then_some(1)
     }
 
     /// True when the bytes that follow on the connection cannot be trusted to be the next request.
@@ -296,19 +362,6 @@ impl Refusal {
     }
 }
 
-/// What an answer made here needs besides its refusal.
-#[derive(Clone, Copy, Debug)]
-pub struct AnswerFrame<'a> {
-    /// `Date`, as an IMF-fixdate.
-    pub date: &'a [u8],
-    /// What to say of the connection: `close`, `keep-alive` (to HTTP/1.0) or nothing.
-    pub connection: Option<&'static [u8]>,
-    /// True for HEAD: the body is announced and not sent.
-    pub head_only: bool,
-    /// Now, in seconds since 1970, for a client whose clock is wrong.
-    pub time: Option<u64>,
-}
-
 impl From<PayloadDenial> for Refusal {
     fn from(denial: PayloadDenial) -> Self {
         match denial {
@@ -319,90 +372,19 @@ impl From<PayloadDenial> for Refusal {
     }
 }
 
-/// Appends a whole answer to `out`: head and `application/problem+json` body (RFC 9457).
-pub fn write_refusal(refusal: Refusal, allow: Option<&str>, frame: AnswerFrame<'_>, out: &mut Vec<u8>) {
-    let status = refusal.status();
-    let title = reason_phrase(status);
-    let mut number = itoa::Buffer::new();
-    let mut seconds = itoa::Buffer::new();
-    let time = frame.time.filter(|_| refusal == Refusal::PayloadDate);
-    let time: [&[u8]; 2] = match time {
-        Some(time) => [br#"","time":"#, seconds.format(time).as_bytes()],
-        None => [b"\"", b""],
-    };
-    let parts: [&[u8]; 11] = [
-        br#"{"type":""#,
-        refusal.problem_type().as_bytes(),
-        br#"","title":""#,
-        title.as_bytes(),
-        br#"","status":"#,
-        number.format(status).as_bytes(),
-        br#","reason":""#,
-        refusal.reason().as_bytes(),
-        time[0],
-        time[1],
-        b"}\n",
-    ];
-    let length: usize = parts.iter().map(|part| part.len()).sum();
-    let mut writer = begin(status, frame, out);
-    if let Some(allow) = allow {
-        writer.field(b"allow", allow.as_bytes());
+/// 401 where another token, or another authentication, would do; 403 where the client is who it is.
+fn denial_status(denial: Denial) -> u16 {
+    match denial {
+        Denial::Issuer
+        | Denial::Expired
+        | Denial::Unbound
+        | Denial::Unproven
+        | Denial::Proof(_)
+        | Denial::IdTokenMissing
+        | Denial::Level
+        | Denial::Age => 401,
+        Denial::Audience | Denial::Client | Denial::Scope(_) | Denial::Method => 403,
     }
-    if let Some(seconds) = refusal.retry_after() {
-        writer.field_number(b"retry-after", seconds);
-    }
-    writer.field(b"content-type", b"application/problem+json");
-    writer.field(b"cache-control", b"no-store");
-    writer.field_number(b"content-length", length as u64);
-    out.extend_from_slice(b"proxy-status: ringwall; error=");
-    out.extend_from_slice(refusal.proxy_error().as_bytes());
-    out.extend_from_slice(b"\r\n\r\n");
-    if !frame.head_only {
-        parts.iter().for_each(|part| out.extend_from_slice(part));
-    }
-}
-
-/// Appends a whole answer without a body to `out`: what a route's `answer` says.
-pub fn write_fixed(
-    status: u16,
-    location: Option<&[u8]>,
-    allow: Option<&str>,
-    frame: AnswerFrame<'_>,
-    out: &mut Vec<u8>,
-) {
-    let mut writer = begin(status, frame, out);
-    if let Some(location) = location {
-        writer.field(b"location", location);
-    }
-    if let Some(allow) = allow {
-        writer.field(b"allow", allow.as_bytes());
-    }
-    if status != 204 && status != 304 {
-        writer.field_number(b"content-length", 0);
-    }
-    writer.end();
-}
-
-/// Appends a whole answer with `body`, not to be stored.
-pub fn write_document(media_type: &str, body: &[u8], frame: AnswerFrame<'_>, out: &mut Vec<u8>) {
-    let mut writer = begin(200, frame, out);
-    writer.field(b"content-type", media_type.as_bytes());
-    writer.field(b"cache-control", b"no-store");
-    writer.field_number(b"content-length", body.len() as u64);
-    writer.end();
-    if !frame.head_only {
-        out.extend_from_slice(body);
-    }
-}
-
-fn begin<'w>(status: u16, frame: AnswerFrame<'_>, out: &'w mut Vec<u8>) -> HeadWriter<'w> {
-    let mut writer = HeadWriter::new(out);
-    writer.status_line(status, reason_phrase(status).as_bytes());
-    writer.field(b"date", frame.date);
-    if let Some(connection) = frame.connection {
-        writer.field(b"connection", connection);
-    }
-    writer
 }
 
 #[cfg(test)]

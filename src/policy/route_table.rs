@@ -23,6 +23,7 @@ use super::path_rules::{
     HostPattern, PathFault, PathPattern, READINGS, normalise, normalise_lenient, reading,
 };
 use super::payload_rules::PayloadMode;
+use super::request_mapper::MapperId;
 use super::ruleset::{ListenerId, UpstreamId};
 
 /// The routes in file order, compiled for matching.
@@ -84,6 +85,8 @@ pub struct Route {
     pub target: RouteTarget,
     /// Who may use it.
     pub access: AccessRule,
+    /// Who rewrites its requests. They have a judged token.
+    pub mapper: Option<MapperId>,
     /// Removed from the front of the path before forwarding.
     pub strip_prefix: Option<String>,
     /// The new target; `{path}` and `{query}` stand for what strip_prefix left.
@@ -281,6 +284,7 @@ impl Route {
             kind: RouteKind::Resource,
             target,
             access,
+            mapper: None,
             strip_prefix: None,
             rewrite: None,
             payload: PayloadMode::default(),

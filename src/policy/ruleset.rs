@@ -13,8 +13,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::payload_rules::PayloadRules;
+use super::request_mapper::Mapper;
 use super::route_table::RouteTable;
 use super::service::Service;
+use super::token_rules::Issuer;
 use crate::limits;
 
 /// Stands for the address of a peer on a Unix socket, which has none: nobody on a network has it.
@@ -39,6 +41,10 @@ pub struct Ruleset {
     pub upstreams: Vec<Upstream>,
     /// What the proxy asks by itself.
     pub services: Vec<Service>,
+    /// Whose tokens are taken, in name order.
+    pub issuers: Vec<Issuer>,
+    /// Who rewrites requests, in name order.
+    pub mappers: Vec<Mapper>,
     /// Which request goes where.
     pub routes: RouteTable,
     /// Process-wide time limits; a route may narrow or widen some.

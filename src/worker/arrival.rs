@@ -16,7 +16,7 @@ use crate::net::deadline::Deadline;
 use crate::net::proxy_preface::take_proxy_header;
 use crate::net::tls::{Greeted, HandshakeFault, ListenerIdentity, greet};
 use crate::policy::exchange::{Peer, TlsPeer};
-use crate::policy::refusal::{AnswerFrame, Refusal, write_refusal};
+use crate::policy::refusal::{AnswerFrame, AnswerHints, Refusal, write_refusal};
 use crate::policy::ruleset::{ListenerId, ProxyProtocol};
 
 /// What became of it.
@@ -121,7 +121,7 @@ async fn greeted(
             let date = worker.wall_time().text;
             let frame = AnswerFrame { date: &date, connection: Some(b"close"), head_only: false, time: None };
             let mut answer = Vec::new();
-            write_refusal(Refusal::PlainHttp, None, frame, &mut answer);
+            write_refusal(Refusal::PlainHttp, AnswerHints::default(), frame, &mut answer);
             let _peer_not_told = connection.write_now(&answer);
             Arrival::Lingers(connection)
         }

@@ -18,6 +18,8 @@ pub(crate) fn rules(payload: Option<PayloadRules>) -> Rules {
         listeners: Vec::new(),
         upstreams: vec![upstream()],
         services: Vec::new(),
+        issuers: Vec::new(),
+        mappers: Vec::new(),
         routes: RouteTable::new(vec![route()]),
         timeouts: Timeouts::default(),
         limits: Limits::default(),

@@ -2,7 +2,7 @@
 
 use super::payload_endpoints::{KeyAnswer, SealedArrival, SealedForm};
 use super::{Exchange, Outcome, World};
-use crate::policy::refusal::{AnswerFrame, Refusal, write_fixed, write_refusal};
+use crate::policy::refusal::{AnswerFrame, AnswerHints, Refusal, write_fixed, write_refusal};
 use crate::policy::route_table::{FixedAnswer, fixed_location};
 use crate::protocol::http1::{Method, Rejection, Version};
 
@@ -100,7 +100,8 @@ impl Exchange {
         let keeps = !refusal.poisons_connection() && self.may_keep(world);
         let frame = self.frame(keeps, world);
         world.scratch.head.clear();
-        write_refusal(refusal, allow, frame, &mut world.scratch.head);
+        let hints = AnswerHints { allow, ..AnswerHints::default() };
+        write_refusal(refusal, hints, frame, &mut world.scratch.head);
         self.say(refusal.status(), refusal.reason(), keeps, world);
     }
 

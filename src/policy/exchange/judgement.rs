@@ -205,6 +205,9 @@ impl Exchange {
             Some(rule) => self.peer.satisfies(rule)?,
             None => {}
         }
+        if route.access.judged().is_some() {
+            return Err(Refusal::TokenMissing);
+        }
         let Some(rules) = &self.rules.payload else { return Ok(()) };
         match (is_opened, route.payload) {
             // It does not exist for sealed requests; the routes behind it are not asked, which might ask for less.
@@ -248,11 +251,15 @@ impl Exchange {
             framing: reading.framing,
             upgrade,
             route,
+            mapped: None,
             new_target: rewritten.then_some(scratch.target.as_slice()),
             server_authority,
             client: &self.client,
             // Anybody can carry a sealed request over a connection of his own.
-            identity: Identity { certificate: self.peer.certificate().filter(|_| !self.is_opened()) },
+            identity: Identity {
+                certificate: self.peer.certificate().filter(|_| !self.is_opened()),
+                ..Identity::default()
+            },
             scheme: if self.peer.tls.is_some() { "https" } else { "http" },
             trusted: !self.is_opened()
                 && forwarding::is_trusted(self.peer.address.ip(), &self.rules.forwarding.trusted),

@@ -3,6 +3,7 @@
 use super::*;
 use crate::limits;
 use crate::policy::access_rule::AccessRule;
+use crate::policy::access_rule::fixture::{NOW, judgement};
 use crate::policy::path_rules::PathPattern;
 use crate::policy::route_table::RouteTarget;
 use crate::policy::ruleset::UpstreamId;
@@ -12,6 +13,7 @@ use crate::protocol::http1::{
     upgrade_protocol,
 };
 use crate::protocol::progress::Progress;
+use crate::protocol::token::verdict::Judgement;
 
 const LIMITS: HeadLimits =
     HeadLimits { request_line: 8192, header_bytes: limits::HEADER_BYTES, header_count: limits::HEADER_COUNT };
@@ -22,6 +24,8 @@ const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 struct Case {
     route: Route,
     certificate: Option<ClientCertificate>,
+    claims: Option<Judgement>,
+    mapped: Option<Mapped>,
     peer: &'static str,
     trusted: &'static [&'static str],
     new_target: Option<&'static str>,
@@ -31,7 +35,16 @@ struct Case {
 fn case() -> Case {
     let path = PathPattern::parse("/*").unwrap();
     let route = Route::new(path, RouteTarget::Upstream(UpstreamId(0)), AccessRule::OPEN);
-    Case { route, certificate: None, peer: "192.0.2.7", trusted: &[], new_target: None, max_forwards: None }
+    Case {
+        route,
+        certificate: None,
+        claims: None,
+        mapped: None,
+        peer: "192.0.2.7",
+        trusted: &[],
+        new_target: None,
+        max_forwards: None,
+    }
 }
 
 impl Case {
@@ -72,10 +85,15 @@ impl Case {
             framing: request_framing(bytes, &value, &fields).unwrap(),
             upgrade: upgrade_protocol(bytes, &fields, &options).map(|protocol| protocol.of(bytes)),
             route: &self.route,
+            mapped: self.mapped.as_ref(),
             new_target: self.new_target.map(str::as_bytes),
             server_authority: "server.test:81",
             client: &ClientText::new(peer),
-            identity: Identity { certificate: self.certificate.as_ref() },
+            identity: Identity {
+                certificate: self.certificate.as_ref(),
+                claims: self.claims.as_ref(),
+                now: NOW,
+            },
             scheme: "http",
             trusted: is_trusted(peer, &trusted),
             max_forwards: self.max_forwards,
@@ -436,4 +454,48 @@ fn a_length_is_dropped_only_where_there_can_be_no_body() {
         case().response(&head, false, None, None).contains("Content-Length: 5")
     };
     assert_eq!([100, 103, 204, 200, 205, 304, 404].map(kept), [false, false, false, true, true, true, true]);
+}
+
+/// Spellings of one field that some servers take for one another.
+const FORGED: &str = "authorized-scopes: admin\r\nAuthorized_Scopes: admin\r\nAUTHORIZED-SCOPES: admin\r\n\
+                      authorized_scopes: admin\r\nauthorized-scopes: root\r\namr: a\r\nAmr: b\r\nx-kept: 1\r\n";
+
+#[test]
+fn identity_fields_cannot_be_forged() {
+    for name in ["authorized_scopes", "authorized-scopes"] {
+        let case = case().setting(&[(name, "{scope}"), ("amr", "{amr}"), ("x-fixed", "1")]);
+        let told = format!("{name}: read write\r\namr: pwd otp\r\nx-fixed: 1\r\n");
+        let token = Case { claims: Some(judgement()), ..case };
+        token.check(FORGED, "x-kept: 1\r\n", &told);
+        // The token says nothing of it, or there is none: the field is gone, not the client's.
+        let silent = Judgement { scopes: [].into(), amr: [].into(), ..judgement() };
+        let silent = Case { claims: Some(silent), ..token };
+        silent.check(FORGED, "x-kept: 1\r\n", "x-fixed: 1\r\n");
+        Case { claims: None, ..silent }.check(FORGED, "x-kept: 1\r\n", "x-fixed: 1\r\n");
+    }
+    let evil =
+        Case { claims: Some(judgement()), ..case() }.setting(&[("x-user", "{sub}"), ("x-evil", "{evil}")]);
+    evil.check("X_Evil: 1\r\nx-user: root\r\n", "", "x-user: alice\r\n");
+}
+
+#[test]
+fn what_a_mapper_says_is_all_that_the_server_gets() {
+    let mapped = |target: &str, fields: &[(&str, &str)]| Mapped {
+        target: target.into(),
+        fields: fields.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+    };
+    let head = "POST /a?b HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t\r\nContent-Length: 3\r\nX-A: 1\r\n\
+                Content_Length: 9\r\nCookie: c\r\nTE: trailers\r\n\r\n";
+    let check = |mapped: Mapped, line: &str, appended: &str| {
+        let case = Case { mapped: Some(mapped), new_target: Some("/rewritten"), ..case() };
+        let got = case.setting(&[("x-route", "own")]).request(head);
+        let (first, rest) = got.split_once("\r\n").unwrap();
+        assert_eq!(first, line);
+        let expected =
+            format!("host: a\r\nContent-Length: 3\r\n{appended}{FORWARDING}{VIA}{TRACE}x-route: own\r\n\r\n");
+        assert_eq!(rest, expected);
+    };
+    check(mapped("/new?c", &[]), "POST /new?c HTTP/1.1", "");
+    let fields = [("x-a", "2"), ("amr", "[\"DEFAULT\"]"), ("x_route", "forged")];
+    check(mapped("/", &fields), "POST / HTTP/1.1", "x-a: 2\r\namr: [\"DEFAULT\"]\r\n");
 }

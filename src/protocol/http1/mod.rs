@@ -52,4 +52,5 @@ pub use request_head::{HeadLimits, Method, RequestHead, Version, parse_request_h
 pub use request_target::{RequestTarget, TargetForm, parse_authority, request_target};
 pub use response_head::{ResponseHead, parse_response_head};
 pub use response_reader::{ReceivedHead, ResponseFault, ResponsePiece, ResponseReader, media_type};
+pub(crate) use syntax::{is_text_byte, is_token};
 pub use trailer_section::trailer_fields;

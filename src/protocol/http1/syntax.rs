@@ -8,13 +8,13 @@ pub(super) fn is_token_byte(byte: u8) -> bool {
 }
 
 /// A non-empty token.
-pub(super) fn is_token(bytes: &[u8]) -> bool {
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))
 }
 
 /// What a field value or reason phrase is made of: HTAB, SP, VCHAR, obs-text.
 #[inline]
-pub(super) fn is_text_byte(byte: u8) -> bool {
+pub(crate) fn is_text_byte(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
 }
 

@@ -43,12 +43,12 @@ pub enum ChallengeError<'a> {
     /// It is not for this: 403.
     InsufficientScope {
         /// What it would have to be for.
-        scope: &'a [Box<str>],
+        scope: &'a [String],
     },
     /// The user was authenticated too weakly, or too long ago: 401 (RFC 9470).
     InsufficientAuthentication {
         /// What would do.
-        acr_values: &'a [Box<str>],
+        acr_values: &'a [String],
         /// How many seconds ago at most.
         max_age: Option<u64>,
     },
@@ -130,9 +130,9 @@ impl ChallengeError<'_> {
     }
 }
 
-fn write_list(out: &mut Vec<u8>, name: &str, words: &[Box<str>]) {
+fn write_list(out: &mut Vec<u8>, name: &str, words: &[String]) {
     if !words.is_empty() {
-        write_parameter(out, name, words.iter().map(|word| &**word));
+        write_parameter(out, name, words.iter().map(String::as_str));
     }
 }
 

@@ -95,6 +95,8 @@ pub(super) fn ruleset_of(routes: Vec<Route>) -> Ruleset {
             pool: PoolLimits { idle: 1, age: Duration::MAX, idle_timeout: Duration::from_secs(50) },
         }],
         services: Vec::new(),
+        issuers: Vec::new(),
+        mappers: Vec::new(),
         routes: RouteTable::new(routes),
         timeouts: Timeouts::default(),
         limits: Limits {

@@ -11,8 +11,8 @@ fn write(
     String::from_utf8(out).expect("a text")
 }
 
-fn words(words: &[&str]) -> Vec<Box<str>> {
-    words.iter().map(|word| Box::from(*word)).collect()
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 #[test]

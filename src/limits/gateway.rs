@@ -1,0 +1,32 @@
+//! Bounds of the resource gateway: issuers, what is remembered of tokens, request mappers.
+
+use std::time::Duration;
+
+use super::HEADER_BYTES_MAX;
+
+/// Issuers: each is one bit of a word in which workers ask for newer keys.
+pub const ISSUERS: usize = 64;
+/// Request mappers.
+pub const MAPPERS: usize = 256;
+/// Default time for which a judged token is taken as judged: so long does one that was taken back live on.
+pub const TOKEN_CACHE_POSITIVE: Duration = Duration::from_secs(60);
+/// Default time for which a refused token is refused without a look: one refused by a passing fault waits no longer.
+pub const TOKEN_CACHE_NEGATIVE: Duration = Duration::from_secs(5);
+/// A Token Server's word that is kept for longer is warned of: a token taken back is good until then.
+pub const TOKEN_CACHE_NOTICE: Duration = Duration::from_secs(10 * 60);
+/// Default judged tokens kept per process: some 200 MiB of large ones.
+pub const TOKEN_CACHE_ENTRIES: usize = 100_000;
+/// Most judged tokens a configuration may keep per process.
+pub const TOKEN_CACHE_ENTRIES_MAX: usize = 10_000_000;
+/// Default time for a Token Server's answer about a token: a request waits for it.
+pub const INTROSPECTION_TIMEOUT: Duration = Duration::from_secs(2);
+/// Default time for an issuer's keys: no request waits for it but at the start.
+pub const KEYS_TIMEOUT: Duration = Duration::from_secs(10);
+/// Default time for a request mapper's answer: a request waits for it.
+pub const MAPPER_TIMEOUT: Duration = Duration::from_millis(500);
+/// Bytes of a request mapper's answer: the largest head that a configuration may allow, escaped as JSON.
+pub const MAPPER_ANSWER_BYTES: usize = 2 * HEADER_BYTES_MAX;
+/// Default answers of a request mapper kept per worker, where answers are kept at all.
+pub const MAPPER_CACHE_ENTRIES: usize = 1000;
+/// Most answers of a request mapper that a configuration may keep per worker.
+pub const MAPPER_CACHE_ENTRIES_MAX: usize = 100_000;
