@@ -156,10 +156,10 @@ mod tests {
     fn field_values_cannot_end_the_field() {
         let bad = ["a\r\nb: c", "a\nb", "a\0", "\u{7f}", "é", " a", "a ", "\ta"];
         check(parse_field_value, &["", "a", "a b\tc", "{\"a\":1}"], &bad);
-        for text in ["", "max-age=1", "{client_certificate.san}"] {
+        for text in ["", "max-age=1", "{client_certificate.san}", "{sub}"] {
             assert!(parse_field_template(text).is_ok(), "{text:?}");
         }
-        for text in ["{sub}", "a}", "a\nb", "{client_certificate.san}\r\nb: c", " {client_certificate.san}"] {
+        for text in ["a}", "a\nb", "{client_certificate.san}\r\nb: c", " {client_certificate.san}"] {
             assert!(parse_field_template(text).is_err(), "{text:?}");
         }
     }
