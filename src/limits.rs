@@ -3,11 +3,13 @@
 //! What a configuration may set has its default here; what it may not set has its only value here.
 
 mod gateway;
+mod issuer_keys;
 mod token;
 
 use std::time::Duration;
 
 pub use gateway::*;
+pub use issuer_keys::*;
 pub use token::*;
 
 // --- Buffers -------------------------------------------------------------------------------------------------
