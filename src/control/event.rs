@@ -5,10 +5,15 @@ use crate::net::signals::Signal;
 use crate::worker::core_loop::WorkerFault;
 
 use super::health_prober::Probed;
+use super::key_refresher::fetch::Fetched;
 
 /// One thing that happened.
 #[derive(Debug)]
 pub enum Event {
+    /// Workers want newer keys of issuers.
+    KeysAsked,
+    /// A fetch of an issuer's keys ended.
+    KeysFetched(Fetched),
     /// A health check ended.
     Probed(Probed),
     /// A name was looked up.
