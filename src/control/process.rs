@@ -129,7 +129,7 @@ impl Process {
         let published = Arc::new(Published::new(status.clone()));
         let (sender, events) = channel();
         let admin = settings.admin.map(|address| {
-            AdminServer::start(address, Arc::clone(&published))
+            AdminServer::start(address, Arc::clone(&published), issuer_keys::evictor(sender.clone()))
                 .map_err(|source| RunFault::Admin { address, source })
         });
         let (resolved, probed, asked) = (sender.clone(), sender.clone(), sender.clone());
@@ -265,6 +265,7 @@ impl Process {
 
     fn on_event(&mut self, event: Event, now: Monotonic) -> Result<(), RunFault> {
         match event {
+            Event::Evict { hash, told } => self.evict(hash, &told),
             Event::KeysAsked => self.keys.note_asked(now),
             Event::KeysFetched(fetched) => self.on_keys_fetched(fetched, now),
             Event::Probed(probed) => {

@@ -182,6 +182,11 @@ impl Supervisor {
         Some((replays.as_deref()?, payload_keys.as_ref()?.clock.at(now)))
     }
 
+    /// Has all workers forget the token with this SHA-256. One that is started later knows none.
+    pub fn evict(&self, hash: [u8; 32]) {
+        self.post(&Order::Evict(hash));
+    }
+
     /// Gives all workers what is known of the issuers' keys, those that are started again later among them.
     pub fn give_issuer_keys(&mut self, keys: Arc<IssuerKeys>) {
         self.issuer_keys = Arc::clone(&keys);

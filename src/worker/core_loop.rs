@@ -284,6 +284,7 @@ async fn obey(worker: Rc<Worker>, inbox: Inbox, mut doorbell: Doorbell) {
                     worker.limit_connections(&ruleset.limits);
                     worker.replace_generation(Generation::new(ruleset, identities, view, worker.random()));
                 }
+                Order::Evict(_) => worker.metrics.evictions.add(1),
                 Order::IssuerKeys(keys) => *worker.issuer_keys.borrow_mut() = keys,
                 Order::PayloadKeys(keys) => *worker.payload_keys.borrow_mut() = Some(keys),
                 Order::View(view) => worker.generation().set_view(view),

@@ -20,6 +20,8 @@ pub enum Order {
     /// Judge new exchanges by these rules; running ones end under the old. Sent with the identities, the view and the
     /// issuers' keys that fit them.
     Apply(Arc<Ruleset>, Arc<Identities>, Arc<UpstreamView>, Arc<IssuerKeys>),
+    /// Forget what is remembered of the token with this SHA-256.
+    Evict([u8; 32]),
     /// Judge tokens by these keys from now on. Also sent when there are no newer ones to be had, for those who wait.
     IssuerKeys(Arc<IssuerKeys>),
     /// Open and seal with these keys of payload encryption from now on.

@@ -1,9 +1,14 @@
-//! The keys of issuers: has them got in time, and tells the workers.
+//! The keys of issuers, and what is remembered of their tokens: has them got in time, and tells the workers.
 
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+
+use super::super::admin_server::Evictor;
 use super::super::event::Event;
 use super::super::key_refresher::fetch::{self, FetchCause, FetchFault, Fetched};
 use super::super::key_refresher::job::FetchJob;
 use super::{Process, moment};
+use crate::limits::ADMIN_DEADLINE;
 use crate::protocol::moment::Monotonic;
 
 impl Process {
@@ -24,6 +29,15 @@ impl Process {
     pub(super) fn on_keys_fetched(&mut self, fetched: Fetched, now: Monotonic) {
         if self.keys.note_fetched(fetched, moment(now)) {
             self.give_issuer_keys();
+        }
+    }
+
+    /// Has every worker forget a token.
+    pub(super) fn evict(&self, hash: [u8; 32], told: &Sender<()>) {
+        if let Some(force) = &self.force {
+            force.supervisor.evict(hash);
+            // Whoever asked may have gone.
+            let _heard = told.send(());
         }
     }
 
@@ -51,4 +65,12 @@ impl Process {
             force.supervisor.give_issuer_keys(self.keys.keys());
         }
     }
+}
+
+/// What the admin server has tokens forgotten by: asks the control thread, and waits until every worker was told.
+pub(super) fn evictor(sender: Sender<Event>) -> Evictor {
+    Arc::new(move |hash| {
+        let (told, heard) = channel();
+        sender.send(Event::Evict { hash, told }).is_ok() && heard.recv_timeout(ADMIN_DEADLINE).is_ok()
+    })
 }

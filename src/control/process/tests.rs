@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
@@ -51,6 +51,7 @@ fn obedient() -> (WorkerFn, Receiver<String>) {
                     assert_eq!(rules.upstreams.len(), view.upstreams.len());
                     written.send(format!("rules {}", rules.generation)).unwrap();
                 }
+                Order::Evict(hash) => written.send(format!("evict {}", hash[0])).unwrap(),
                 Order::IssuerKeys(keys) => {
                     let known = keys.sets.iter().flatten().count();
                     written.send(format!("keys of {known} issuers")).unwrap();
@@ -329,6 +330,34 @@ fn keys_of_issuers_are_fetched_for_every_worker_and_again_when_one_asks() {
     }
     process.handle().ask(Signal::Stop);
     process.until_ended().unwrap();
+}
+
+#[test]
+fn what_is_evicted_at_the_admin_address_every_worker_forgets() {
+    let with_admin = |settings: &mut Settings| settings.admin = Some(([127, 0, 0, 1], 0).into());
+    let (run, told) = obedient();
+    let mut process = start(vec![Ok(settings(with_admin))], run);
+    let address = process.admin_address().unwrap();
+    let evict = move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let form = format!("token_hash={}", "07".repeat(32));
+        let length = form.len();
+        write!(stream, "POST /evict HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\n\r\n{form}")
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    process.until_serving().unwrap();
+    let handle = process.handle();
+    let ended = thread::Builder::new().spawn(move || process.until_ended()).unwrap();
+    let answer = evict();
+    assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+    for _ in 0..2 {
+        assert_eq!(told.recv_timeout(LONG).unwrap(), "evict 7");
+    }
+    handle.ask(Signal::Stop);
+    ended.join().unwrap().unwrap();
 }
 
 #[test]

@@ -50,6 +50,7 @@ fn stage(cpus: &[usize], script: Vec<Then>) -> Stage {
                 Order::Apply(rules, _, view, _) => {
                     format!("apply {} {}", rules.generation, view.upstreams.len())
                 }
+                Order::Evict(hash) => format!("evict {}", hash[0]),
                 Order::IssuerKeys(keys) => format!("issuers {}", keys.sets.len()),
                 Order::Drain { deadline } => format!("drain {}", deadline.0),
                 Order::PayloadKeys(_) => "keys".to_owned(),
@@ -186,6 +187,8 @@ fn keys_of_issuers_reach_every_worker_and_a_dead_one_at_its_start() {
     assert_eq!(stage.orders(1), said(&[(served, "issuers 2")]));
     stage.supervisor.start_due(Monotonic(SECOND));
     assert_eq!(stage.orders(1), said(&[(1 - served, "started with 1 and 2 issuers")]));
+    stage.supervisor.evict([7; 32]);
+    assert_eq!(stage.orders(2), said(&[(0, "evict 7"), (1, "evict 7")]));
 }
 
 #[test]
