@@ -3,11 +3,13 @@
 //! What a configuration may set has its default here; what it may not set has its only value here.
 
 mod gateway;
+mod issuer_keys;
 mod token;
 
 use std::time::Duration;
 
 pub use gateway::*;
+pub use issuer_keys::*;
 pub use token::*;
 
 // --- Buffers -------------------------------------------------------------------------------------------------
@@ -324,6 +326,8 @@ pub const PROBE_HEAD_BYTES: usize = 8 * 1024;
 pub const ADMIN_CONNECTIONS: usize = 16;
 /// Bytes of a request head on the admin address.
 pub const ADMIN_HEAD_BYTES: usize = 8 * 1024;
+/// Bytes of a request body on the admin address: a token with every byte escaped, and what it is called.
+pub const ADMIN_BODY_BYTES: usize = 3 * TOKEN_BYTES + 64;
 /// From accepting an admin connection to having answered it.
 pub const ADMIN_DEADLINE: Duration = Duration::from_secs(5);
 /// Fields of a head that the control side reads or is answered with.

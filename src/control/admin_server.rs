@@ -1,9 +1,11 @@
 //! The admin server: what the process says of itself, over HTTP/1.1 on an address of its own.
 //!
 //! Plain blocking threads, one per connection up to a bound: it serves scrapers and people, not load. It reads
-//! published pictures and counters alone and can change nothing. What is answered is [`mod@answer`]'s business.
+//! published pictures and counters alone. All that it can have done is that a token is forgotten. What is answered is
+//! [`mod@answer`]'s business.
 
 pub mod answer;
+mod eviction;
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -12,7 +14,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use self::answer::{Answer, Refusal, answer};
+use zeroize::Zeroizing;
+
+use self::answer::{Answer, Heard, Refusal, answer};
 use super::journal;
 use super::published::Published;
 use super::status::Status;
@@ -26,15 +30,29 @@ pub struct AdminServer {
     ended: Arc<AtomicBool>,
 }
 
+/// Has every worker forget the token with this SHA-256, and returns when all of them were told. False: nobody was.
+pub type Evictor = Arc<dyn Fn([u8; 32]) -> bool + Send + Sync>;
+
+/// What connections are served with.
+#[derive(Clone)]
+struct Desk {
+    status: Arc<Published<Status>>,
+    evict: Evictor,
+    /// Nobody but this machine can reach it.
+    is_loopback: bool,
+}
+
 /// Pause after `accept` failed, so that running out of descriptors does not spin a CPU.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 impl AdminServer {
-    /// Listens on `address` and serves `status`. Warns of an address that others can reach: there is no login.
-    pub fn start(address: SocketAddr, status: Arc<Published<Status>>) -> io::Result<Self> {
+    /// Listens on `address` and serves `status`. Warns of an address that others can reach: there is no login. On such a
+    /// one `evict` is not called.
+    pub fn start(address: SocketAddr, status: Arc<Published<Status>>, evict: Evictor) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
-        if !address.ip().is_loopback() {
+        let is_loopback = address.ip().is_loopback();
+        if !is_loopback {
             journal::warn(format_args!(
                 "the admin address {address} is not a loopback address: whoever reaches it reads counters, \
                  addresses and names of routes and upstreams; keep it behind a firewall"
@@ -44,7 +62,7 @@ impl AdminServer {
         let until = Arc::clone(&ended);
         thread::Builder::new()
             .name("ringwall-admin".into())
-            .spawn(move || accept(&listener, &status, &until))?;
+            .spawn(move || accept(&listener, &Desk { status, evict, is_loopback }, &until))?;
         Ok(Self { address, ended })
     }
 
@@ -62,7 +80,7 @@ impl Drop for AdminServer {
     }
 }
 
-fn accept(listener: &TcpListener, status: &Arc<Published<Status>>, ended: &AtomicBool) {
+fn accept(listener: &TcpListener, desk: &Desk, ended: &AtomicBool) {
     // Every connection holds a copy: the count is one more than the connections.
     let slots = Arc::new(());
     for stream in listener.incoming() {
@@ -77,10 +95,10 @@ fn accept(listener: &TcpListener, status: &Arc<Published<Status>>, ended: &Atomi
             refuse(stream);
             continue;
         }
-        let (slot, status) = (Arc::clone(&slots), Arc::clone(status));
+        let (slot, desk) = (Arc::clone(&slots), desk.clone());
         let connection = move || {
             // A peer that breaks off or is too slow is its own affair.
-            let _served = serve(stream, &status);
+            let _served = serve(stream, &desk);
             drop(slot);
         };
         if let Err(error) = thread::Builder::new().name("ringwall-admin".into()).spawn(connection) {
@@ -95,30 +113,36 @@ fn refuse(mut stream: TcpStream) {
     let _told = stream.set_nonblocking(true).and_then(|()| stream.write_all(&answer));
 }
 
-fn serve(mut stream: TcpStream, status: &Published<Status>) -> io::Result<()> {
+fn serve(mut stream: TcpStream, desk: &Desk) -> io::Result<()> {
     let deadline = clock::monotonic().after(limits::ADMIN_DEADLINE);
-    let answer = receive(&mut stream, status, deadline)?;
+    let answer = match receive(&mut stream, desk, deadline)? {
+        Heard::Answer(answer) => answer,
+        Heard::Evict(hash) if (desk.evict)(hash) => Answer::evicted(),
+        Heard::Evict(_) => Answer::refusing(Refusal::NotServing),
+    };
     stream.set_write_timeout(Some(left_until(deadline)?))?;
     stream.write_all(&answer.into_bytes())?;
     stream.shutdown(Shutdown::Write)?;
     linger(stream, deadline)
 }
 
-fn receive(stream: &mut TcpStream, status: &Published<Status>, deadline: Monotonic) -> io::Result<Answer> {
-    let mut head = vec![0; limits::ADMIN_HEAD_BYTES];
+fn receive(stream: &mut TcpStream, desk: &Desk, deadline: Monotonic) -> io::Result<Heard> {
+    // A body holds a token that is good perhaps.
+    let mut bytes = Zeroizing::new(vec![0; limits::ADMIN_HEAD_BYTES + limits::ADMIN_BODY_BYTES]);
     let mut filled = 0;
     loop {
         stream.set_read_timeout(Some(left_until(deadline)?))?;
-        let count = stream.read(&mut head[filled..])?;
+        let count = stream.read(&mut bytes[filled..])?;
         if count == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         filled += count;
-        if let Some(answer) = answer(&head[..filled], &status.read(), clock::monotonic()) {
-            return Ok(answer);
+        let now = clock::monotonic();
+        if let Some(heard) = answer(&bytes[..filled], &desk.status.read(), now, desk.is_loopback) {
+            return Ok(heard);
         }
-        if filled == head.len() {
-            return Ok(Answer::refusing(Refusal::HeadTooLong));
+        if filled == bytes.len() {
+            return Ok(Heard::Answer(Answer::refusing(Refusal::BodyTooLong)));
         }
     }
 }

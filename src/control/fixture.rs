@@ -5,17 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::settings::{AccessLog, LogFormat, LogSettings, PayloadSettings, Settings, WorkerSettings};
-use super::status::{ReloadStatus, ReplayLevel, ServerStatus, Status, UpstreamStatus, WorkerStatus};
+use super::status::{
+    IssuerStatus, ReloadStatus, ReplayLevel, ServerStatus, Status, UpstreamStatus, WorkerStatus,
+};
 use crate::limits;
 use crate::net::payload::settings::PayloadKeySettings;
 use crate::net::tls::TlsSettings;
 use crate::policy::payload_rules::{ApplicationRules, PayloadRules};
 use crate::policy::route_table::RouteTable;
 use crate::policy::ruleset::{
-    Forwarding, HealthCheck, Limits, Listener, Ruleset, Server, Timeouts, Upstream,
+    Forwarding, HealthCheck, Limits, Listener, Ruleset, Server, Timeouts, Upstream, UpstreamId,
 };
+use crate::policy::service::Service;
+use crate::policy::token_rules::{CacheRules, Issuer, IssuerKind, KeySource};
 use crate::policy::upstream_health::Probe;
 use crate::protocol::moment::{Monotonic, UnixMicros};
+use crate::protocol::token::claims::JwtRules;
 
 /// One worker, one listener `public`, one upstream `orders` with two literal servers, no admin address, no log.
 pub(crate) fn settings() -> Settings {
@@ -77,6 +82,27 @@ pub(crate) fn upstream(name: &str, hosts: &[&str]) -> Upstream {
     Upstream::new(name, hosts.iter().map(|host| Server::new(*host, 8080)).collect())
 }
 
+/// A resource at `path` of that upstream, asked in nobody's name.
+pub(crate) fn service(name: &str, upstream: UpstreamId, path: &str) -> Service {
+    let timeout = Duration::from_secs(10);
+    Service { name: name.into(), upstream, path: path.into(), credentials: None, timeout }
+}
+
+/// An issuer of JSON Web Tokens.
+pub(crate) fn issuer(name: &str, keys: KeySource) -> Issuer {
+    let rules = JwtRules {
+        index: 0,
+        issuer: format!("https://{name}.test").into(),
+        audience: vec!["orders".into()],
+        algorithms: Vec::new(),
+        requires_type: true,
+        skew: 10,
+        is_fapi: false,
+    };
+    let cache = CacheRules { positive: Duration::ZERO, negative: Duration::ZERO, entries: 0 };
+    Issuer { name: name.into(), kind: IssuerKind::Jwt { rules, keys }, cache }
+}
+
 /// Two failures take a server out, one success brings it back.
 pub(crate) fn health_check() -> HealthCheck {
     HealthCheck { path: "/health".into(), interval: Duration::from_secs(5), unhealthy: 2, healthy: 1 }
@@ -102,6 +128,22 @@ pub(crate) fn status() -> Status {
                 server("gone.example", Vec::new(), Probe::Unknown),
             ],
         }]),
+        issuers: Arc::new([
+            IssuerStatus {
+                name: "main".into(),
+                keys: 2,
+                fetched_at: Some(UnixMicros(1_787_745_650_250_000)),
+                failures: 1,
+                failure: None,
+            },
+            IssuerStatus {
+                name: "other".into(),
+                keys: 0,
+                fetched_at: None,
+                failures: 3,
+                failure: Some("login.test: status 500".into()),
+            },
+        ]),
         listeners: Arc::new([listener()]),
         log_failures: Arc::default(),
         replays: Some(ReplayLevel { live: 7, capacity: 1000 }),

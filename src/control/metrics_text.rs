@@ -17,6 +17,7 @@ pub fn metrics_text(status: &Status) -> String {
     text.counters(status);
     text.histograms(status);
     text.upstreams(status);
+    text.issuers(status);
     text.0
 }
 
@@ -131,6 +132,27 @@ impl Text {
             }
         }
     }
+
+    fn issuers(&mut self, status: &Status) {
+        let labels: Vec<_> =
+            status.issuers.iter().map(|issuer| format!("issuer=\"{}\"", escaped(&issuer.name))).collect();
+        let issuers = || status.issuers.iter().zip(&labels);
+        let name = "ringwall_issuer_keys";
+        self.head(name, "gauge", "Keys of the issuer that are in force; 0: its tokens cannot be judged.");
+        for (issuer, labels) in issuers() {
+            self.sample(name, labels, issuer.keys);
+        }
+        let name = "ringwall_issuer_keys_fetched_timestamp_seconds";
+        self.head(name, "gauge", "When the issuer's keys were last got, Unix time; 0: never.");
+        for (issuer, labels) in issuers() {
+            self.sample(name, labels, seconds(issuer.fetched_at.unwrap_or_default().0));
+        }
+        let name = "ringwall_issuer_key_failures_total";
+        self.head(name, "counter", "Attempts to get the issuer's keys that failed.");
+        for (issuer, labels) in issuers() {
+            self.sample(name, labels, issuer.failures);
+        }
+    }
 }
 
 /// Microseconds as a decimal number of seconds, exact, without trailing zeros.
@@ -184,6 +206,10 @@ mod tests {
         check("ringwall_request_duration_seconds_sum{worker=\"0\"} 99.000101");
         check("ringwall_upstream_server_up{upstream=\"orders\",server=\"192.0.2.1:8080\"} 1");
         check("ringwall_upstream_server_up{upstream=\"orders\",server=\"gone.example\"} 0");
+        check("ringwall_issuer_keys{issuer=\"main\"} 2");
+        check("ringwall_issuer_keys_fetched_timestamp_seconds{issuer=\"main\"} 1787745650.25");
+        check("ringwall_issuer_keys_fetched_timestamp_seconds{issuer=\"other\"} 0");
+        check("ringwall_issuer_key_failures_total{issuer=\"other\"} 3");
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod event;
 pub mod health_prober;
 pub mod identity_files;
 pub mod journal;
+pub mod key_refresher;
 pub mod metrics_text;
 pub mod payload_keyring;
 pub mod process;

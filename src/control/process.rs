@@ -6,19 +6,22 @@
 //!                  └── reload: checked, names looked up, then given to every worker ──┘
 //! ```
 
+mod issuer_keys;
 mod renewal;
+mod servers;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
 
 use super::access_log::LogWriter;
 use super::admin_server::AdminServer;
 use super::event::Event;
-use super::health_prober::{HealthProber, ProbeTarget};
+use super::health_prober::HealthProber;
 use super::identity_files::IdentityFiles;
 use super::journal;
+use super::key_refresher::KeyRefresher;
+use super::key_refresher::read_keys::KeyFiles;
 use super::payload_keyring::{Moment, PayloadKeyring};
 use super::published::Published;
 use super::reload::Fixed;
@@ -30,14 +33,15 @@ use super::status::{self, Status, WorkerStatus};
 use super::supervisor::{self, Equipment, InForce, Supervisor, WorkerFn};
 use super::upstream_watch::{Change, UpstreamWatch};
 use crate::limits;
-use crate::net::clock;
-use crate::net::resolver::{self, Resolved, Resolver};
+use crate::net::resolver::{self, Resolver};
 use crate::net::signals::Signal;
 use crate::net::tls::Identities;
 use crate::net::unix_socket::UnixSocket;
+use crate::net::{clock, entropy};
 use crate::policy::ruleset::Ruleset;
 use crate::protocol::moment::Monotonic;
 use crate::worker::core_loop::WorkerFault;
+use crate::worker::key_requests::KeyRequests;
 
 /// A process under way. The thread that calls it is the control thread.
 pub struct Process {
@@ -52,6 +56,8 @@ pub struct Process {
     /// Generations given out so far.
     generations: u64,
     tls: IdentityFiles,
+    keys: KeyRefresher,
+    key_requests: Arc<KeyRequests>,
     /// Absent: there is no payload encryption.
     payload: Option<PayloadKeyring>,
     /// When the memory of messages is to be swept.
@@ -93,6 +99,7 @@ struct Force {
 struct Pending {
     rules: Arc<Ruleset>,
     identities: Arc<Identities>,
+    key_files: KeyFiles,
     watch: UpstreamWatch,
     until: Monotonic,
 }
@@ -120,12 +127,14 @@ impl Process {
             ..Status::default()
         };
         let published = Arc::new(Published::new(status.clone()));
+        let (sender, events) = channel();
         let admin = settings.admin.map(|address| {
-            AdminServer::start(address, Arc::clone(&published))
+            AdminServer::start(address, Arc::clone(&published), issuer_keys::evictor(sender.clone()))
                 .map_err(|source| RunFault::Admin { address, source })
         });
-        let (sender, events) = channel();
-        let (resolved, probed) = (sender.clone(), sender.clone());
+        let (resolved, probed, asked) = (sender.clone(), sender.clone(), sender.clone());
+        let key_requests = Arc::new(KeyRequests::new(move || drop(asked.send(Event::KeysAsked))));
+        let seed = entropy::seed().map_err(RunFault::Thread)?;
         let mut new = Self {
             source,
             fixed: Fixed::of(&settings),
@@ -137,6 +146,8 @@ impl Process {
             sweep_due: started.after(limits::REPLAY_SWEEP),
             replay_look_due: started,
             payload: PayloadKeyring::start(&settings, moment(started)).map_err(RunFault::Configuration)?,
+            keys: KeyRefresher::new(Arc::clone(&key_requests), seed),
+            key_requests,
             tls: IdentityFiles::new().map_err(|fault| RunFault::Configuration(vec![fault.to_string()]))?,
             resolver: Resolver::new(resolver::look_up, move |result| {
                 drop(resolved.send(Event::Resolved(result)))
@@ -152,7 +163,8 @@ impl Process {
         let identities = new.tls.load(settings.tls).map_err(RunFault::Configuration)?;
         let mut rules = settings.ruleset;
         rules.generation = 1;
-        new.prepare(rules, identities, started);
+        let key_files = KeyFiles::read(&rules).map_err(RunFault::Configuration)?;
+        new.prepare(rules, identities, key_files, started);
         Ok(new)
     }
 
@@ -219,7 +231,11 @@ impl Process {
         let keys = self.payload.as_ref().and_then(PayloadKeyring::next_turn);
         let replays =
             self.force.as_ref().and(self.payload.as_ref()).map(|_| self.sweep_due.min(self.replay_look_due));
-        [stage, pending, restart, view, keys, replays, self.tls.next_look()].into_iter().flatten().min()
+        let issuers = self.force.as_ref().and_then(|_| self.keys.next_turn());
+        [stage, pending, restart, view, keys, replays, issuers, self.tls.next_look()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn on_time(&mut self, now: Monotonic) -> Result<(), RunFault> {
@@ -235,6 +251,7 @@ impl Process {
         self.look_at_identities(now);
         self.turn_payload_keys(now);
         self.look_at_replays(now);
+        self.turn_issuer_keys(now);
         match self.stage {
             Stage::Starting { until } if until <= now => Err(RunFault::NotReady),
             Stage::Draining { until } if until <= now => {
@@ -248,6 +265,9 @@ impl Process {
 
     fn on_event(&mut self, event: Event, now: Monotonic) -> Result<(), RunFault> {
         match event {
+            Event::Evict { hash, told } => self.evict(hash, &told),
+            Event::KeysAsked => self.keys.note_asked(now),
+            Event::KeysFetched(fetched) => self.on_keys_fetched(fetched, now),
             Event::Probed(probed) => {
                 let change = self.force.as_mut().map(|force| force.watch.note_probed(probed));
                 self.on_change(change.unwrap_or(Change::None), now);
@@ -336,30 +356,34 @@ impl Process {
         let accepted = self.fixed.accept(settings, self.generations + 1).map_err(|refusal| vec![refusal])?;
         let keys =
             self.payload.as_ref().zip(keys).map(|(ring, keys)| ring.read(keys, moment(now))).transpose()?;
+        let key_files = KeyFiles::read(&accepted.ruleset)?;
         let identities = self.tls.load(tls)?;
         if let (Some(rules), Some(keys)) = (&accepted.ruleset.payload, keys) {
             let lifetime = rules.session_lifetime;
             self.change_payload_keys(|ring| ring.adopt(keys, lifetime, moment(now)).map(|()| true))?;
         }
         accepted.needs_restart.iter().for_each(journal::warn);
-        self.prepare(accepted.ruleset, identities, now);
+        self.prepare(accepted.ruleset, identities, key_files, now);
         Ok(())
     }
 
     /// Has the names of new rules looked up; they come in force when that is done or took too long.
-    fn prepare(&mut self, rules: Ruleset, identities: Arc<Identities>, now: Monotonic) {
+    fn prepare(&mut self, rules: Ruleset, identities: Arc<Identities>, key_files: KeyFiles, now: Monotonic) {
         self.generations = rules.generation;
         let rules = Arc::new(rules);
         let watch = UpstreamWatch::new(Arc::clone(&rules), self.force.as_ref().map(|force| &force.watch));
         if let Err(error) = self.resolver.watch(watch.names()) {
             journal::warn(format_args!("names are looked up by fewer threads than there should be: {error}"));
         }
-        self.pending = Some(Pending { rules, identities, watch, until: now.after(limits::RESOLVE_WAIT) });
+        let until = now.after(limits::RESOLVE_WAIT);
+        self.pending = Some(Pending { rules, identities, key_files, watch, until });
     }
 
     /// Puts the pending rules in force: in all workers, with what is known of their servers.
     fn commit(&mut self, now: Monotonic) -> Result<(), RunFault> {
-        let Some(Pending { rules, identities, watch, .. }) = self.pending.take() else { return Ok(()) };
+        let Some(Pending { rules, identities, key_files, watch, .. }) = self.pending.take() else {
+            return Ok(());
+        };
         for host in watch.unresolved() {
             journal::warn(format_args!("{host} has no address so far; its server gets no requests"));
         }
@@ -368,8 +392,10 @@ impl Process {
         }
         let view = Arc::new(watch.view());
         self.status.upstreams = status::upstreams(&rules, &view, &watch);
-        check_servers(&mut self.prober, watch.probes(&identities));
-        let in_force = (Arc::clone(&rules), Arc::clone(&identities), view);
+        servers::check(&mut self.prober, watch.probes(&identities));
+        self.keys.adopt(&rules, key_files, moment(now));
+        self.status.issuers = self.keys.status();
+        let in_force = (Arc::clone(&rules), Arc::clone(&identities), view, self.keys.keys());
         let supervisor = match self.force.take() {
             Some(mut force) => {
                 force.supervisor.apply(in_force);
@@ -395,49 +421,13 @@ impl Process {
         let run = Arc::clone(&self.run_worker);
         let equipment = Equipment {
             sockets,
+            key_requests: Arc::clone(&self.key_requests),
             payload_keys: self.payload.as_ref().map(PayloadKeyring::keys),
             replays: replay_memory(self.fixed.payload.as_ref(), &in_force.0)?,
             log: self.log.as_ref().map(LogWriter::hub),
         };
         let sender = self.sender.clone();
         Supervisor::start(&self.fixed.workers, in_force, equipment, run, sender).map_err(RunFault::Thread)
-    }
-
-    fn on_resolved(&mut self, resolved: &Resolved, now: Monotonic) {
-        let pending = self.pending.as_mut().map(|pending| pending.watch.note_resolved(resolved));
-        let force = self.force.as_mut().map(|force| force.watch.note_resolved(resolved));
-        match force.unwrap_or(Change::None) {
-            // Known only to rules that are not in force yet: what has no address is said when they are.
-            Change::None => drop(pending),
-            change => self.on_change(change, now),
-        }
-    }
-
-    fn on_change(&mut self, change: Change, now: Monotonic) {
-        match change {
-            Change::None => {}
-            Change::Notice(message) => journal::warn(message),
-            Change::View { message, worse } => {
-                if worse {
-                    journal::warn(message);
-                } else {
-                    journal::info(message);
-                }
-                if let Some(force) = &mut self.force {
-                    let due = force.view_given.after(limits::VIEW_INTERVAL).max(now);
-                    force.view_due.get_or_insert(due);
-                }
-            }
-        }
-    }
-
-    /// Gives the workers what is known of the servers by now.
-    fn give_view(&mut self, now: Monotonic) {
-        let Some(force) = &mut self.force else { return };
-        let view = Arc::new(force.watch.view());
-        self.status.upstreams = status::upstreams(&force.rules, &view, &force.watch);
-        force.supervisor.publish(view);
-        (force.view_given, force.view_due) = (now, None);
     }
 
     fn publish_status(&mut self) {
@@ -458,13 +448,6 @@ fn load(source: &mut dyn SettingsSource) -> Result<Settings, Vec<String>> {
     let odd = read_passwords(&mut settings.ruleset.services).map_err(messages)?;
     warnings.iter().chain(&messages(odd)).for_each(journal::warn);
     Ok(settings)
-}
-
-/// Has these checks made from now on.
-fn check_servers(prober: &mut HealthProber, probes: Vec<(Duration, ProbeTarget)>) {
-    if let Err(error) = prober.watch(probes) {
-        journal::warn(format_args!("servers are checked by fewer threads than there should be: {error}"));
-    }
 }
 
 /// `now` on both clocks.

@@ -32,6 +32,8 @@ pub struct Status {
     pub workers: Vec<WorkerStatus>,
     /// The upstreams, in name order.
     pub upstreams: Arc<[UpstreamStatus]>,
+    /// The issuers that have keys, in name order.
+    pub issuers: Arc<[IssuerStatus]>,
     /// The data listeners, in file order.
     pub listeners: Arc<[Listener]>,
     /// Writes of the access log that failed.
@@ -93,6 +95,21 @@ pub struct ServerStatus {
     pub failure: Option<String>,
 }
 
+/// The keys of one issuer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuerStatus {
+    /// The name access rules refer to.
+    pub name: String,
+    /// How many of its keys are in force.
+    pub keys: usize,
+    /// When they were last got, even if they were the same; absent: never.
+    pub fetched_at: Option<UnixMicros>,
+    /// Attempts that failed.
+    pub failures: u64,
+    /// Why the newest attempt failed, if it did.
+    pub failure: Option<String>,
+}
+
 impl WorkerStatus {
     /// A picture of `seat`.
     pub fn of(seat: &Seat) -> Self {
@@ -133,6 +150,7 @@ pub fn upstreams(rules: &Ruleset, view: &UpstreamView, watch: &UpstreamWatch) ->
 pub fn status_json(status: &Status, now: Monotonic) -> String {
     let workers: Vec<Value> = status.workers.iter().enumerate().map(worker_json).collect();
     let upstreams: Vec<Value> = status.upstreams.iter().map(upstream_json).collect();
+    let issuers: Vec<Value> = status.issuers.iter().map(issuer_json).collect();
     let listeners = status.listeners.iter();
     let listeners: Vec<Value> = listeners
         .map(|listener| json!({"name": listener.name, "address": listener.address.to_string()}))
@@ -147,6 +165,7 @@ pub fn status_json(status: &Status, now: Monotonic) -> String {
         "draining": status.draining,
         "workers": workers,
         "upstreams": upstreams,
+        "issuers": issuers,
         "listeners": listeners,
         "payload_replays": status.replays.map(|level| json!({"live": level.live, "capacity": level.capacity})),
     });
@@ -204,6 +223,16 @@ fn upstream_json(upstream: &UpstreamStatus) -> Value {
     json!({"name": upstream.name, "servers": servers})
 }
 
+fn issuer_json(issuer: &IssuerStatus) -> Value {
+    json!({
+        "name": issuer.name,
+        "keys": issuer.keys,
+        "keys_fetched_at": issuer.fetched_at.map(|at| at.0 as f64 / 1e6),
+        "key_fetch_failures": issuer.failures,
+        "failure": issuer.failure,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,5 +259,12 @@ mod tests {
         check("/upstreams/0/servers/0/addresses/0", json!("192.0.2.1:8080"));
         check("/upstreams/0/servers/1/up", json!(false));
         check("/listeners/0/address", json!("127.0.0.1:80"));
+        check("/issuers/0/name", json!("main"));
+        check("/issuers/0/keys", json!(2));
+        check("/issuers/0/keys_fetched_at", json!(1_787_745_650.25));
+        check("/issuers/0/failure", Value::Null);
+        check("/issuers/1/keys_fetched_at", Value::Null);
+        check("/issuers/1/key_fetch_failures", json!(3));
+        check("/issuers/1/failure", json!("login.test: status 500"));
     }
 }

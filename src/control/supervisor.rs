@@ -19,6 +19,7 @@ use super::status::ReplayLevel;
 use crate::limits;
 use crate::net::tls::Identities;
 use crate::net::unix_socket::UnixSocket;
+use crate::policy::issuer_keys::IssuerKeys;
 use crate::policy::payload_keys::PayloadKeys;
 use crate::policy::ruleset::{ListenAddress, Listener, Ruleset};
 use crate::policy::upstream_health::UpstreamView;
@@ -26,6 +27,7 @@ use crate::protocol::moment::Monotonic;
 use crate::telemetry::log_channel::{LogHub, LogSink};
 use crate::telemetry::metric_block::MetricBlock;
 use crate::worker::core_loop::{WorkerFault, WorkerSettings};
+use crate::worker::key_requests::KeyRequests;
 use crate::worker::mailbox::{Mailbox, Order};
 use crate::worker::replay_memory::ReplayMemory;
 
@@ -33,13 +35,15 @@ use crate::worker::replay_memory::ReplayMemory;
 pub type WorkerFn = Arc<dyn Fn(WorkerSettings) -> Result<(), WorkerFault> + Send + Sync>;
 
 /// What workers go by: the rules, and what fits them.
-pub type InForce = (Arc<Ruleset>, Arc<Identities>, Arc<UpstreamView>);
+pub type InForce = (Arc<Ruleset>, Arc<Identities>, Arc<UpstreamView>, Arc<IssuerKeys>);
 
 /// What workers begin with beside what is in force.
 #[derive(Default)]
 pub struct Equipment {
     /// The Unix sockets among the listeners, by position.
     pub sockets: Arc<[Option<UnixSocket>]>,
+    /// Where they ask for newer keys of issuers.
+    pub key_requests: Arc<KeyRequests>,
     /// Keys of payload encryption; absent: there is none.
     pub payload_keys: Option<Arc<PayloadKeys>>,
     /// What messages were seen; there exactly when the keys are.
@@ -55,6 +59,7 @@ pub struct Supervisor {
     ruleset: Arc<Ruleset>,
     identities: Arc<Identities>,
     view: Arc<UpstreamView>,
+    issuer_keys: Arc<IssuerKeys>,
     equipment: Equipment,
     run: WorkerFn,
     events: Sender<Event>,
@@ -98,7 +103,7 @@ impl Supervisor {
     /// Starts all workers. Fails when a thread or its mailbox cannot be made.
     pub fn start(
         workers: &settings::WorkerSettings,
-        (ruleset, identities, view): InForce,
+        (ruleset, identities, view, issuer_keys): InForce,
         equipment: Equipment,
         run: WorkerFn,
         events: Sender<Event>,
@@ -106,7 +111,18 @@ impl Supervisor {
         let seats = workers.cpus.iter().map(|cpu| Seat::new(*cpu)).collect();
         let busy_poll = workers.busy_poll;
         let draining = false;
-        let mut new = Self { seats, busy_poll, ruleset, identities, view, equipment, run, events, draining };
+        let mut new = Self {
+            seats,
+            busy_poll,
+            ruleset,
+            identities,
+            view,
+            issuer_keys,
+            equipment,
+            run,
+            events,
+            draining,
+        };
         for index in 0..new.seats.len() {
             new.launch(index)?;
         }
@@ -137,13 +153,14 @@ impl Supervisor {
         starts.min()
     }
 
-    /// Gives all workers new rules with the identities and the view that fit them. A dead one gets them when it is
-    /// started again, so that no worker is left with the old.
-    pub fn apply(&mut self, (ruleset, identities, view): InForce) {
+    /// Gives all workers new rules with what fits them. A dead one gets them when it is started again, so that no worker
+    /// is left with the old.
+    pub fn apply(&mut self, (ruleset, identities, view, keys): InForce) {
         self.ruleset = Arc::clone(&ruleset);
         self.identities = Arc::clone(&identities);
         self.view = Arc::clone(&view);
-        self.post(&Order::Apply(ruleset, identities, view));
+        self.issuer_keys = Arc::clone(&keys);
+        self.post(&Order::Apply(ruleset, identities, view, keys));
     }
 
     /// How full the memory of messages is.
@@ -163,6 +180,17 @@ impl Supervisor {
     fn replays(&self, now: Monotonic) -> Option<(&ReplayMemory, u64)> {
         let Equipment { replays, payload_keys, .. } = &self.equipment;
         Some((replays.as_deref()?, payload_keys.as_ref()?.clock.at(now)))
+    }
+
+    /// Has all workers forget the token with this SHA-256. One that is started later knows none.
+    pub fn evict(&self, hash: [u8; 32]) {
+        self.post(&Order::Evict(hash));
+    }
+
+    /// Gives all workers what is known of the issuers' keys, those that are started again later among them.
+    pub fn give_issuer_keys(&mut self, keys: Arc<IssuerKeys>) {
+        self.issuer_keys = Arc::clone(&keys);
+        self.post(&Order::IssuerKeys(keys));
     }
 
     /// Gives all workers other keys of payload encryption, those that are started again later among them.
@@ -247,6 +275,8 @@ impl Supervisor {
             ruleset: Arc::clone(&self.ruleset),
             identities: Arc::clone(&self.identities),
             view: Arc::clone(&self.view),
+            issuer_keys: Arc::clone(&self.issuer_keys),
+            key_requests: Arc::clone(&self.equipment.key_requests),
             payload_keys: self.equipment.payload_keys.clone(),
             replays: self.equipment.replays.clone(),
             metrics: Arc::clone(&seat.metrics),

@@ -7,6 +7,7 @@ pub mod access_rule;
 pub mod exchange;
 pub mod field_template;
 pub mod forwarding;
+pub mod issuer_keys;
 pub mod path_rules;
 pub mod payload_keys;
 pub mod payload_policy;

@@ -123,6 +123,8 @@ pub struct MetricBlock {
     pub policy_asked: Count,
     /// Those without a usable answer.
     pub policy_failed: Count,
+    /// Orders to forget a token.
+    pub evictions: Count,
     /// Panics caught in a connection.
     pub panics: Count,
     /// Access-log records dropped because the writer did not keep up.

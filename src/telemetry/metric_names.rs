@@ -246,6 +246,7 @@ pub const METRICS: &[Metric] = &[
         "Calls to the policy service without a usable answer.",
         |block| block.policy_failed.get(),
     ),
+    counter("ringwall_evictions_total", "Orders to forget a token.", |block| block.evictions.get()),
     counter("ringwall_panics_total", "Panics that ended one connection.", |block| block.panics.get()),
     counter(
         "ringwall_access_log_dropped_total",
@@ -332,6 +333,7 @@ mod tests {
             &block.upstream_idle,
             &block.policy_asked,
             &block.policy_failed,
+            &block.evictions,
             &block.panics,
             &block.log_dropped,
             &block.reloads,

@@ -11,6 +11,7 @@ use super::address_ledger::Entry;
 use super::busy_poll;
 use super::connection_life::serve;
 use super::generation::Generation;
+use super::key_requests::KeyRequests;
 use super::mailbox::{Inbox, Order};
 use super::panic_guard::{Finished, PanicGuard};
 use super::replay_memory::ReplayMemory;
@@ -24,6 +25,7 @@ use crate::net::tls::Identities;
 use crate::net::unix_socket::UnixSocket;
 use crate::net::{clock, entropy};
 use crate::policy::exchange::Peer;
+use crate::policy::issuer_keys::IssuerKeys;
 use crate::policy::payload_keys::PayloadKeys;
 use crate::policy::ruleset::{ListenAddress, ListenerId, Ruleset, UNIX_PEER};
 use crate::policy::upstream_health::UpstreamView;
@@ -45,6 +47,10 @@ pub struct WorkerSettings {
     pub identities: Arc<Identities>,
     /// What is known of the servers so far.
     pub view: Arc<UpstreamView>,
+    /// The keys that issuers sign by, as far as they are known.
+    pub issuer_keys: Arc<IssuerKeys>,
+    /// Where it asks for newer ones.
+    pub key_requests: Arc<KeyRequests>,
     /// Keys of payload encryption; there exactly when the rules have it.
     pub payload_keys: Option<Arc<PayloadKeys>>,
     /// What messages were seen; there exactly when the keys are.
@@ -99,6 +105,8 @@ async fn live(settings: WorkerSettings) -> Result<(), WorkerFault> {
     let generation = Generation::new(settings.ruleset, settings.identities, settings.view, seed);
     let worker = Rc::new(Worker::new(generation, settings.metrics, settings.log, seed, settings.workers));
     worker.limit_connections(&limits);
+    *worker.issuer_keys.borrow_mut() = settings.issuer_keys;
+    *worker.key_requests.borrow_mut() = settings.key_requests;
     *worker.payload_keys.borrow_mut() = settings.payload_keys;
     *worker.replays.borrow_mut() = settings.replays;
     let doorbell = Doorbell::new(settings.inbox.doorbell.try_clone().map_err(other)?).map_err(other)?;
@@ -271,10 +279,13 @@ async fn obey(worker: Rc<Worker>, inbox: Inbox, mut doorbell: Doorbell) {
     loop {
         while let Ok(order) = inbox.orders.try_recv() {
             match order {
-                Order::Apply(ruleset, identities, view) => {
+                Order::Apply(ruleset, identities, view, keys) => {
+                    *worker.issuer_keys.borrow_mut() = keys;
                     worker.limit_connections(&ruleset.limits);
                     worker.replace_generation(Generation::new(ruleset, identities, view, worker.random()));
                 }
+                Order::Evict(_) => worker.metrics.evictions.add(1),
+                Order::IssuerKeys(keys) => *worker.issuer_keys.borrow_mut() = keys,
                 Order::PayloadKeys(keys) => *worker.payload_keys.borrow_mut() = Some(keys),
                 Order::View(view) => worker.generation().set_view(view),
                 Order::Drain { deadline } => begin_drain(&worker, deadline),

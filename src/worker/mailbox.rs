@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::net::tls::Identities;
+use crate::policy::issuer_keys::IssuerKeys;
 use crate::policy::payload_keys::PayloadKeys;
 use crate::policy::ruleset::Ruleset;
 use crate::policy::upstream_health::UpstreamView;
@@ -16,9 +17,13 @@ use crate::protocol::moment::Monotonic;
 /// What the control thread may ask of a worker.
 #[derive(Clone, Debug)]
 pub enum Order {
-    /// Judge new exchanges by these rules; running ones end under the old. Sent with the identities and the view that
-    /// fit them.
-    Apply(Arc<Ruleset>, Arc<Identities>, Arc<UpstreamView>),
+    /// Judge new exchanges by these rules; running ones end under the old. Sent with the identities, the view and the
+    /// issuers' keys that fit them.
+    Apply(Arc<Ruleset>, Arc<Identities>, Arc<UpstreamView>, Arc<IssuerKeys>),
+    /// Forget what is remembered of the token with this SHA-256.
+    Evict([u8; 32]),
+    /// Judge tokens by these keys from now on. Also sent when there are no newer ones to be had, for those who wait.
+    IssuerKeys(Arc<IssuerKeys>),
     /// Open and seal with these keys of payload encryption from now on.
     PayloadKeys(Arc<PayloadKeys>),
     /// What is known of the servers has changed.

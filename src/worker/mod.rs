@@ -4,6 +4,7 @@
 //! keeps idle upstream connections, `generation` is what one configuration brings with it. Decisions are `policy`'s.
 
 pub mod core_loop;
+pub mod key_requests;
 pub mod mailbox;
 pub mod replay_memory;
 

@@ -7,6 +7,7 @@ use std::task::Waker;
 
 use super::address_ledger::AddressLedger;
 use super::generation::Generation;
+use super::key_requests::KeyRequests;
 use super::opening_rate::OpeningRate;
 use super::replay_memory::ReplayMemory;
 use super::turnstile::Turnstile;
@@ -15,6 +16,7 @@ use crate::net::clock;
 use crate::net::deadline::DeadlineTable;
 use crate::net::entropy::EntropyStore;
 use crate::policy::exchange::Scratch;
+use crate::policy::issuer_keys::IssuerKeys;
 use crate::policy::payload_keys::PayloadKeys;
 use crate::policy::ruleset::Limits;
 use crate::protocol::moment::{Monotonic, UnixMicros};
@@ -30,6 +32,10 @@ pub(super) struct Worker {
     pub(super) buffers: RefCell<BufferPool>,
     pub(super) scratch: RefCell<Scratch>,
     pub(super) deadlines: Rc<DeadlineTable>,
+    /// The keys that issuers sign by.
+    pub(super) issuer_keys: RefCell<Arc<IssuerKeys>>,
+    /// Where newer ones are asked for.
+    pub(super) key_requests: RefCell<Arc<KeyRequests>>,
     /// Keys of payload encryption; absent: there is none.
     pub(super) payload_keys: RefCell<Option<Arc<PayloadKeys>>>,
     /// Downstream connections open.
@@ -96,6 +102,8 @@ impl Worker {
             buffers: RefCell::default(),
             scratch: RefCell::default(),
             deadlines: Rc::default(),
+            issuer_keys: RefCell::default(),
+            key_requests: RefCell::default(),
             payload_keys: RefCell::default(),
             connections: Cell::new(0),
             connections_max: Cell::new(usize::MAX),

@@ -4,8 +4,12 @@ use crate::control::fixture;
 const LONG: Duration = Duration::from_secs(10);
 
 fn server() -> AdminServer {
+    evicting(|_| panic!("nobody asked for it"))
+}
+
+fn evicting(evict: impl Fn([u8; 32]) -> bool + Send + Sync + 'static) -> AdminServer {
     let status = Arc::new(Published::new(fixture::status()));
-    AdminServer::start("127.0.0.1:0".parse().unwrap(), status).unwrap()
+    AdminServer::start("127.0.0.1:0".parse().unwrap(), status, Arc::new(evict)).unwrap()
 }
 
 fn connect(server: &AdminServer) -> TcpStream {
@@ -57,6 +61,22 @@ fn a_head_in_pieces_is_put_together_and_one_without_end_is_refused() {
     assert!(rest(stream).starts_with("HTTP/1.1 200 "));
     let endless = format!("GET / HTTP/1.1\r\nA: {}", "b".repeat(limits::ADMIN_HEAD_BYTES));
     assert!(exchange(&server, &endless).starts_with("HTTP/1.1 431 "));
+}
+
+#[test]
+fn an_eviction_is_accepted_when_the_workers_were_told() {
+    let server = evicting(|hash| hash == [0xab; 32]);
+    let evict = |form: &str| {
+        let length = form.len();
+        let head = format!("POST /evict HTTP/1.1\r\nHost: [::1]\r\nContent-Length: {length}\r\n\r\n");
+        exchange(&server, &(head + form))
+    };
+    let response = evict(&format!("token_hash={}", "ab".repeat(32)));
+    assert!(response.starts_with("HTTP/1.1 202 "), "{response}");
+    assert!(evict(&format!("token_hash={}", "cd".repeat(32))).starts_with("HTTP/1.1 503 "));
+    assert!(evict("token=").starts_with("HTTP/1.1 400 "));
+    let escaped = format!("token={}", "%61".repeat(limits::TOKEN_BYTES));
+    assert!(evict(&escaped).starts_with("HTTP/1.1 503 "), "the longest body is read to its end");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::journal;
 use super::super::payload_keyring::PayloadKeyring;
-use super::{Process, check_servers, moment};
+use super::{Process, moment, servers};
 use crate::limits::{REPLAY_LOOK, REPLAY_SWEEP};
 use crate::protocol::moment::Monotonic;
 
@@ -19,8 +19,8 @@ impl Process {
                 force.identities = Arc::clone(&identities);
                 let view = Arc::new(force.watch.view());
                 let probes = force.watch.probes(&identities);
-                force.supervisor.apply((Arc::clone(&force.rules), identities, view));
-                check_servers(&mut self.prober, probes);
+                force.supervisor.apply((Arc::clone(&force.rules), identities, view, self.keys.keys()));
+                servers::check(&mut self.prober, probes);
                 journal::info("certificates and keys were read again");
             }
             Some(Err(faults)) => {

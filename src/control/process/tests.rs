@@ -1,4 +1,6 @@
 use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
@@ -10,6 +12,10 @@ use crate::control::health_prober::{ProbeFault, Probed};
 use crate::control::settings::Settings;
 use crate::net::payload::fresh;
 use crate::net::payload::key_file::payload_key_text;
+use crate::net::resolver::Resolved;
+use crate::policy::ruleset::{Server, Upstream, UpstreamId};
+use crate::policy::service::ServiceId;
+use crate::policy::token_rules::{IssuerId, KeySource};
 use crate::protocol::payload::hybrid::Kem;
 use crate::worker::core_loop::WorkerSettings;
 use crate::worker::mailbox::Order;
@@ -38,11 +44,19 @@ fn obedient() -> (WorkerFn, Receiver<String>) {
     let run = move |settings: WorkerSettings| {
         let written = written.lock().unwrap().clone();
         (settings.ready)();
+        let requests = settings.key_requests;
         while let Ok(order) = settings.inbox.orders.recv() {
             match order {
-                Order::Apply(rules, _, view) => {
+                Order::Apply(rules, _, view, _) => {
                     assert_eq!(rules.upstreams.len(), view.upstreams.len());
                     written.send(format!("rules {}", rules.generation)).unwrap();
+                }
+                Order::Evict(hash) => written.send(format!("evict {}", hash[0])).unwrap(),
+                Order::IssuerKeys(keys) => {
+                    let known = keys.sets.iter().flatten().count();
+                    written.send(format!("keys of {known} issuers")).unwrap();
+                    // As if a token of an unknown key came at once.
+                    requests.ask(IssuerId(0));
                 }
                 Order::PayloadKeys(_) => written.send("keys".into()).unwrap(),
                 Order::View(_) => written.send("view".into()).unwrap(),
@@ -264,4 +278,104 @@ fn many_changes_become_one_view() {
     process.handle().ask(Signal::Stop);
     process.until_ended().unwrap();
     assert_eq!(told.try_iter().collect::<Vec<_>>(), ["view"]);
+}
+
+#[test]
+fn keys_of_issuers_are_fetched_for_every_worker_and_again_when_one_asks() {
+    const KEY: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 1024];
+            let count = stream.read(&mut request).unwrap();
+            assert!(request[..count].starts_with(b"GET /jwks HTTP/1.1\r\n"));
+            write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{KEY}", KEY.len()).unwrap();
+        }
+    };
+    drop(thread::Builder::new().spawn(serving).unwrap());
+    let with_issuer = |settings: &mut Settings| {
+        let upstream = Upstream::new("login", vec![Server::new("127.0.0.1", port)]);
+        settings.ruleset.upstreams.push(upstream);
+        settings.ruleset.services.push(fixture::service("[issuer.main]", UpstreamId(1), "/jwks"));
+        settings.ruleset.issuers.push(fixture::issuer("main", KeySource::Service(ServiceId(0))));
+    };
+    let (run, told) = obedient();
+    let mut process = start(vec![Ok(settings(with_issuer))], run);
+    process.until_serving().unwrap();
+    // The fetch that is under way, or that a turn begins; then what the workers ask for.
+    let until = |process: &mut Process, is_it: fn(&Event) -> bool| loop {
+        process.on_time(clock::monotonic()).unwrap();
+        let event = process.events.recv_timeout(LONG).unwrap();
+        let is_found = is_it(&event);
+        process.on_event(event, clock::monotonic()).unwrap();
+        if is_found {
+            break;
+        }
+    };
+    until(&mut process, |event| matches!(event, Event::KeysFetched(_)));
+    for _ in 0..2 {
+        assert_eq!(told.recv_timeout(LONG).unwrap(), "keys of 1 issuers");
+    }
+    assert_eq!((process.status.issuers[0].keys, process.status.issuers[0].failures), (1, 0));
+    let rested = process.keys.next_turn().unwrap();
+    until(&mut process, |event| matches!(event, Event::KeysAsked));
+    let asked = process.keys.next_turn().unwrap();
+    assert!(asked < rested, "it is fetched again earlier than it would be");
+    process.on_time(asked).unwrap();
+    until(&mut process, |event| matches!(event, Event::KeysFetched(_)));
+    for _ in 0..2 {
+        assert_eq!(told.recv_timeout(LONG).unwrap(), "keys of 1 issuers");
+    }
+    process.handle().ask(Signal::Stop);
+    process.until_ended().unwrap();
+}
+
+#[test]
+fn what_is_evicted_at_the_admin_address_every_worker_forgets() {
+    let with_admin = |settings: &mut Settings| settings.admin = Some(([127, 0, 0, 1], 0).into());
+    let (run, told) = obedient();
+    let mut process = start(vec![Ok(settings(with_admin))], run);
+    let address = process.admin_address().unwrap();
+    let evict = move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let form = format!("token_hash={}", "07".repeat(32));
+        let length = form.len();
+        write!(stream, "POST /evict HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\n\r\n{form}")
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    process.until_serving().unwrap();
+    let handle = process.handle();
+    let ended = thread::Builder::new().spawn(move || process.until_ended()).unwrap();
+    let answer = evict();
+    assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+    for _ in 0..2 {
+        assert_eq!(told.recv_timeout(LONG).unwrap(), "evict 7");
+    }
+    handle.ask(Signal::Stop);
+    ended.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_reload_with_a_bad_key_file_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jwks.json");
+    let with_file = |settings: &mut Settings| {
+        settings.ruleset.issuers.push(fixture::issuer("main", KeySource::File(path.clone())));
+    };
+    let (run, told) = obedient();
+    let mut process = start(vec![Ok(settings(|_| {})), Ok(settings(with_file))], run);
+    process.until_serving().unwrap();
+    process.on_event(Event::Signal(Signal::Reload), clock::monotonic()).unwrap();
+    assert!(process.status.reload.failed && process.pending.is_none());
+    assert!(told.try_recv().is_err());
+    process.handle().ask(Signal::Stop);
+    process.until_ended().unwrap();
+    let (run, _told) = obedient();
+    let fault = Process::start(source(vec![Ok(settings(with_file))].into()), run).err().unwrap();
+    assert_eq!(fault.exit_code(), 2);
 }

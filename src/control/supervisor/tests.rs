@@ -39,13 +39,19 @@ fn stage(cpus: &[usize], script: Vec<Then>) -> Stage {
             Then::Serve => {}
         }
         let keys = if settings.payload_keys.is_some() { " and keys" } else { "" };
-        let started = format!("started with {}{keys}", settings.ruleset.generation);
+        let issuers = match settings.issuer_keys.sets.len() {
+            0 => String::new(),
+            count => format!(" and {count} issuers"),
+        };
+        let started = format!("started with {}{keys}{issuers}", settings.ruleset.generation);
         written.send((settings.index, started)).unwrap();
         while let Ok(order) = settings.inbox.orders.recv() {
             let text = match &order {
-                Order::Apply(rules, _, view) => {
+                Order::Apply(rules, _, view, _) => {
                     format!("apply {} {}", rules.generation, view.upstreams.len())
                 }
+                Order::Evict(hash) => format!("evict {}", hash[0]),
+                Order::IssuerKeys(keys) => format!("issuers {}", keys.sets.len()),
                 Order::Drain { deadline } => format!("drain {}", deadline.0),
                 Order::PayloadKeys(_) => "keys".to_owned(),
                 Order::View(view) => format!("view {}", view.upstreams.len()),
@@ -59,7 +65,7 @@ fn stage(cpus: &[usize], script: Vec<Then>) -> Stage {
     };
     let workers = settings::WorkerSettings { cpus: cpus.to_vec(), busy_poll: Duration::ZERO };
     let rules = Arc::new(fixture::ruleset());
-    let in_force = (rules, Arc::default(), Arc::default());
+    let in_force = (rules, Arc::default(), Arc::default(), Arc::default());
     let supervisor =
         Supervisor::start(&workers, in_force, Equipment::default(), Arc::new(run), sender).unwrap();
     Stage { supervisor, events, orders }
@@ -150,7 +156,7 @@ fn new_rules_reach_every_worker_and_a_dead_one_at_its_start() {
     let mut rules = fixture::ruleset();
     rules.generation = 2;
     let view = UpstreamView { upstreams: vec![Vec::new(); 3] };
-    stage.supervisor.apply((Arc::new(rules), Arc::default(), Arc::new(view)));
+    stage.supervisor.apply((Arc::new(rules), Arc::default(), Arc::new(view), Arc::default()));
     assert_eq!(stage.orders(1), said(&[(served, "apply 2 3")]));
     stage.supervisor.start_due(Monotonic(SECOND));
     assert_eq!(stage.orders(1), said(&[(1 - served, "started with 2")]));
@@ -169,6 +175,20 @@ fn new_keys_reach_every_worker_and_a_dead_one_at_its_start() {
     assert_eq!(stage.orders(1), said(&[(served, "keys")]));
     stage.supervisor.start_due(Monotonic(SECOND));
     assert_eq!(stage.orders(1), said(&[(1 - served, "started with 1 and keys")]));
+}
+
+#[test]
+fn keys_of_issuers_reach_every_worker_and_a_dead_one_at_its_start() {
+    let mut stage = stage(&[0, 1], vec![Then::Fail]);
+    assert_eq!(stage.ends(1, Monotonic(0)).len(), 1);
+    let served = stage.orders(1)[0].0;
+    let keys = IssuerKeys { sets: vec![None; 2], ..IssuerKeys::default() };
+    stage.supervisor.give_issuer_keys(Arc::new(keys));
+    assert_eq!(stage.orders(1), said(&[(served, "issuers 2")]));
+    stage.supervisor.start_due(Monotonic(SECOND));
+    assert_eq!(stage.orders(1), said(&[(1 - served, "started with 1 and 2 issuers")]));
+    stage.supervisor.evict([7; 32]);
+    assert_eq!(stage.orders(2), said(&[(0, "evict 7"), (1, "evict 7")]));
 }
 
 #[test]
