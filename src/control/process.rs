@@ -25,7 +25,7 @@ use super::key_refresher::read_keys::KeyFiles;
 use super::payload_keyring::{Moment, PayloadKeyring};
 use super::published::Published;
 use super::reload::Fixed;
-use super::replay_start::replay_memory;
+use super::replay_start::{proof_memory, replay_memory};
 use super::run_fault::RunFault;
 use super::service_secrets::{Finding, read_passwords};
 use super::settings::{Loaded, Settings, SettingsSource};
@@ -424,6 +424,7 @@ impl Process {
             key_requests: Arc::clone(&self.key_requests),
             payload_keys: self.payload.as_ref().map(PayloadKeyring::keys),
             replays: replay_memory(self.fixed.payload.as_ref(), &in_force.0)?,
+            proofs: proof_memory(&in_force.0)?,
             log: self.log.as_ref().map(LogWriter::hub),
         };
         let sender = self.sender.clone();

@@ -48,6 +48,8 @@ pub struct Equipment {
     pub payload_keys: Option<Arc<PayloadKeys>>,
     /// What messages were seen; there exactly when the keys are.
     pub replays: Option<Arc<ReplayMemory>>,
+    /// The memory of proofs of possession; absent: there are no issuers.
+    pub proofs: Option<Arc<ReplayMemory>>,
     /// The access log; absent: there is none.
     pub log: Option<Arc<LogHub>>,
 }
@@ -193,6 +195,12 @@ impl Supervisor {
         self.post(&Order::IssuerKeys(keys));
     }
 
+    /// Tells all workers who the others are.
+    fn introduce(&self) {
+        let peers = self.seats.iter().map(|seat| seat.mailbox.as_ref().map(Mailbox::for_peers)).collect();
+        self.post(&Order::Peers(peers));
+    }
+
     /// Gives all workers other keys of payload encryption, those that are started again later among them.
     pub fn give_payload_keys(&mut self, keys: Arc<PayloadKeys>) {
         self.equipment.payload_keys = Some(Arc::clone(&keys));
@@ -279,6 +287,7 @@ impl Supervisor {
             key_requests: Arc::clone(&self.equipment.key_requests),
             payload_keys: self.equipment.payload_keys.clone(),
             replays: self.equipment.replays.clone(),
+            proofs: self.equipment.proofs.clone(),
             metrics: Arc::clone(&seat.metrics),
             log: self.equipment.log.as_ref().map_or_else(LogSink::off, |hub| hub.sink(index)),
             inbox,
@@ -295,6 +304,7 @@ impl Supervisor {
         })?;
         seat.mailbox = Some(mailbox);
         seat.state = SeatState::Starting;
+        self.introduce();
         Ok(())
     }
 }

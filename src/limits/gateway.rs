@@ -35,3 +35,18 @@ pub const AUTHENTICATION_AGE_MAX: Duration = Duration::from_secs(365 * 24 * 60 *
 
 const _: () = assert!(ISSUERS <= u64::BITS as usize);
 const _: () = assert!(MAPPERS <= u16::MAX as usize);
+
+/// What a kept judgement weighs at least: so a cache's entries bound its bytes and its bytes its entries.
+pub const TOKEN_ENTRY_BYTES: usize = 1024;
+/// Bad tokens are kept up to this part of the good ones' number.
+pub const TOKEN_BAD_SHARE: u64 = 8;
+/// Tokens that one worker asks about at once; beyond it 503.
+pub const TOKEN_CALLS: usize = 1024;
+/// Longer than the Token Server is given, a worker waits for another that asks it.
+pub const TOKEN_INQUIRY_SLACK: Duration = Duration::from_millis(100);
+/// How long a token of an unknown key waits for newer keys.
+pub const KEYS_WAIT: Duration = Duration::from_secs(2);
+/// Requests that one worker has mapped at once; beyond it 503.
+pub const MAPPER_CALLS: usize = 1024;
+/// Proofs of possession remembered by the process, half a million for each of the six minutes that one may live.
+pub const PROOF_ENTRIES: u64 = 3_000_000;

@@ -25,7 +25,7 @@ pub const KEYS_RETRY_FIRST: Duration = Duration::from_secs(1);
 /// Longest wait after a fetch that failed.
 pub const KEYS_RETRY_LONGEST: Duration = Duration::from_secs(60);
 /// Least time between the beginnings of two fetches that workers ask for. Whoever sends tokens of made-up keys has an issuer
-/// asked so often, and a key that came into use a moment after a fetch is known so much later.
+/// asked so often, and a key that came into use a moment after such a fetch is known so much later.
 pub const KEYS_ASKED_INTERVAL: Duration = Duration::from_secs(10);
 
 const _: () = assert!(ISSUERS <= u64::BITS as usize);

@@ -123,6 +123,8 @@ pub enum Refusal {
     PayloadBusy,
     /// The policy asks for an application identity and there is none, or this version is disabled.
     PayloadAppRefused,
+    /// The application that the session's ticket names is not the token's.
+    PayloadAppMismatch,
     /// The policy service was asked in vain.
     PayloadPolicyUnavailable,
 }
@@ -149,7 +151,8 @@ impl Refusal {
             Self::CertificateRequired
             | Self::CertificateNotListed
             | Self::PayloadRequired
-            | Self::PayloadAppRefused => 403,
+            | Self::PayloadAppRefused
+            | Self::PayloadAppMismatch => 403,
             Self::NoRoute => 404,
             Self::Misdirected => 421,
             Self::MethodNotAllowed | Self::TraceRefused => 405,
@@ -241,6 +244,7 @@ impl Refusal {
             Self::PayloadSessionRate => "payload-session-rate",
             Self::PayloadBusy => "payload-busy",
             Self::PayloadAppRefused => "payload-app-refused",
+            Self::PayloadAppMismatch => "payload-app-mismatch",
             Self::PayloadPolicyUnavailable => "payload-policy-unavailable",
         }
     }
@@ -296,7 +300,8 @@ impl Refusal {
             | Self::PayloadRate
             | Self::PayloadReplayed
             | Self::PayloadSessionRate
-            | Self::PayloadAppRefused => "http_request_denied",
+            | Self::PayloadAppRefused
+            | Self::PayloadAppMismatch => "http_request_denied",
             // What fails beside the way to the server is the proxy's own affair.
             Self::TokenServer(_) | Self::Mapper(_) | Self::PayloadBusy => "proxy_internal_error",
             Self::NoServer | Self::PayloadPolicyUnavailable => "destination_unavailable",
@@ -328,6 +333,7 @@ impl Refusal {
             Self::PayloadSessionRate => "urn:ringwall:payload-session-rate",
             Self::PayloadBusy => "urn:ringwall:payload-busy",
             Self::PayloadAppRefused => "urn:ringwall:payload-app-refused",
+            Self::PayloadAppMismatch => "urn:ringwall:payload-app-mismatch",
             Self::PayloadRate => "urn:ringwall:payload-rate",
             Self::PayloadKeyUnknown => "https://iana.org/assignments/http-problem-types#ohttp-key",
             Self::PayloadClock => "https://iana.org/assignments/http-problem-types#date",

@@ -123,6 +123,22 @@ pub struct MetricBlock {
     pub policy_asked: Count,
     /// Those without a usable answer.
     pub policy_failed: Count,
+    /// Judgements of tokens found in the cache.
+    pub token_hits: Count,
+    /// Judgements that were not.
+    pub token_misses: Count,
+    /// Requests that waited for what another had asked about the same token.
+    pub token_waits: Count,
+    /// Questions to Token Servers about tokens.
+    pub token_asked: Count,
+    /// Those without a usable answer.
+    pub token_server_failed: Count,
+    /// Good tokens forgotten because they were revoked.
+    pub tokens_evicted: Count,
+    /// Requests that mappers were asked about.
+    pub mapper_asked: Count,
+    /// Those without a usable answer.
+    pub mapper_failed: Count,
     /// Orders to forget a token.
     pub evictions: Count,
     /// Panics caught in a connection.

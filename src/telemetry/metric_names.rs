@@ -246,6 +246,36 @@ pub const METRICS: &[Metric] = &[
         "Calls to the policy service without a usable answer.",
         |block| block.policy_failed.get(),
     ),
+    counter("ringwall_token_cache_hits_total", "Judgements of tokens found in the cache.", |block| {
+        block.token_hits.get()
+    }),
+    counter(
+        "ringwall_token_cache_misses_total",
+        "Judgements of tokens that were not in the cache.",
+        |block| block.token_misses.get(),
+    ),
+    counter(
+        "ringwall_token_waits_total",
+        "Requests that waited for an answer about the same token that another had asked for.",
+        |block| block.token_waits.get(),
+    ),
+    counter("ringwall_token_server_calls_total", "Questions to Token Servers about tokens.", |block| {
+        block.token_asked.get()
+    }),
+    counter(
+        "ringwall_token_server_failures_total",
+        "Questions to Token Servers without a usable answer.",
+        |block| block.token_server_failed.get(),
+    ),
+    counter("ringwall_tokens_evicted_total", "Good tokens forgotten because they were revoked.", |block| {
+        block.tokens_evicted.get()
+    }),
+    counter("ringwall_mapper_calls_total", "Requests that mappers were asked about.", |block| {
+        block.mapper_asked.get()
+    }),
+    counter("ringwall_mapper_failures_total", "Requests that mappers were asked about in vain.", |block| {
+        block.mapper_failed.get()
+    }),
     counter("ringwall_evictions_total", "Orders to forget a token.", |block| block.evictions.get()),
     counter("ringwall_panics_total", "Panics that ended one connection.", |block| block.panics.get()),
     counter(
@@ -333,6 +363,14 @@ mod tests {
             &block.upstream_idle,
             &block.policy_asked,
             &block.policy_failed,
+            &block.token_hits,
+            &block.token_misses,
+            &block.token_waits,
+            &block.token_asked,
+            &block.token_server_failed,
+            &block.tokens_evicted,
+            &block.mapper_asked,
+            &block.mapper_failed,
             &block.evictions,
             &block.panics,
             &block.log_dropped,

@@ -9,9 +9,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::access_notes;
+use super::answers;
+use super::counted::Counted;
 use super::generation::{Assignment, Generation};
 use super::operations::Operations;
-use super::policy_answers;
 use super::state::Worker;
 use super::tls_notes;
 use super::upstream_pool::UpstreamConnection;
@@ -21,8 +22,8 @@ use crate::net::connection::{ColdConnection, Connection, Transfer, is_called_bac
 use crate::net::deadline::Deadline;
 use crate::net::dialer::DialFault;
 use crate::policy::exchange::{
-    Action, Answer, ConnectFault, ConnectOrder, Ending, Event, Exchange, MessageId, PayloadWorld, Peer,
-    Question, Remembered, Side, World,
+    Action, Answer, Answers, ConnectFault, ConnectOrder, Ending, Event, Exchange, MessageId, PayloadWorld,
+    Peer, Remembered, Side, World,
 };
 use crate::protocol::moment::Monotonic;
 
@@ -53,7 +54,7 @@ pub(super) async fn drive(
         upstream: None,
         assignment: None,
         asking: None,
-        known: None,
+        known: Answers::default(),
         dialing: None,
         exchange,
         deadline,
@@ -78,34 +79,6 @@ enum End {
 type Asking = Pin<Box<dyn Future<Output = Answer>>>;
 type Dialing = Pin<Box<dyn Future<Output = Result<Connection, DialFault>>>>;
 
-/// Counts the connection as warm for as long as it lives, and its exchange as busy while that is under way.
-struct Counted {
-    worker: Rc<Worker>,
-    busy: bool,
-}
-
-impl Counted {
-    fn new(worker: Rc<Worker>) -> Self {
-        worker.warm.set(worker.warm.get() + 1);
-        Self { worker, busy: false }
-    }
-
-    fn set_busy(&mut self, busy: bool) {
-        if self.busy != busy {
-            self.busy = busy;
-            let count = self.worker.busy.get();
-            self.worker.busy.set(if busy { count + 1 } else { count - 1 });
-        }
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.set_busy(false);
-        self.worker.warm.set(self.worker.warm.get() - 1);
-    }
-}
-
 struct Driver<'d> {
     worker: Rc<Worker>,
     peer: Peer,
@@ -115,7 +88,7 @@ struct Driver<'d> {
     assignment: Option<Assignment>,
     asking: Option<Asking>,
     /// What was answered for the request under way.
-    known: Option<Answer>,
+    known: Answers,
     dialing: Option<(Dialing, ConnectOrder)>,
     exchange: Exchange,
     deadline: &'d Deadline,
@@ -252,11 +225,10 @@ impl Driver<'_> {
 
     /// Has the worker find out what the exchange cannot decide without.
     fn ask(&mut self) {
-        match self.exchange.question() {
-            Some(Question::Application(application)) => {
-                let asked =
-                    policy_answers::ask(self.worker.clone(), self.generation.clone(), application.clone());
-                self.asking = Some(Box::pin(async move { Answer::Application(asked.await) }));
+        match self.exchange.take_asked() {
+            Some(asked) => {
+                self.asking =
+                    Some(Box::pin(answers::find_out(self.worker.clone(), self.generation.clone(), asked)));
                 self.start(Operations::ASK);
             }
             None => self.step(Event::Answered),
@@ -368,7 +340,7 @@ impl Driver<'_> {
         {
             self.asking = None;
             self.in_flight.remove(Operations::ASK);
-            self.known = Some(answer);
+            self.known.add(answer);
             self.step(Event::Answered);
         }
         // Writes first: the answer should leave before more is read.
@@ -425,7 +397,7 @@ impl Driver<'_> {
             self.generation = self.worker.generation();
         }
         let worker = &*self.worker;
-        let (generation, now, known) = (&self.generation, self.now, self.known);
+        let (generation, now, known) = (&self.generation, self.now, &self.known);
         let wall = worker.wall_time();
         let keys = worker.payload_keys.borrow();
         let time = keys.as_ref().map_or(0, |keys| keys.clock.at(now));
@@ -451,7 +423,10 @@ impl Driver<'_> {
             buffers: &mut worker.buffers.borrow_mut(),
             scratch: &mut worker.scratch.borrow_mut(),
             choose: &mut |upstream, key, exclude| generation.choose(upstream, key, exclude, now),
-            consult: &mut |question| known.or_else(|| generation.find_answer(question, now)),
+            consult: &mut |question| {
+                known.find(&question).or_else(|| answers::consult(worker, generation, question, now))
+            },
+            remember_proof: &mut |id, until| worker.remember_proof(id, until),
             random: &mut || worker.random(),
             draining: worker.draining.get().is_some(),
             payload,
@@ -461,7 +436,7 @@ impl Driver<'_> {
 
     fn note_outcome(&mut self) {
         let Some(outcome) = self.exchange.take_outcome() else { return };
-        self.known = None;
+        self.known.clear();
         self.idle_since = self.now;
         if let Some((upstream, server)) = outcome.server {
             if outcome.answered.is_some() && !outcome.refused && !outcome.cut {

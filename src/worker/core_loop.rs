@@ -16,6 +16,7 @@ use super::mailbox::{Inbox, Order};
 use super::panic_guard::{Finished, PanicGuard};
 use super::replay_memory::ReplayMemory;
 use super::state::Worker;
+use super::token_inquiries;
 use crate::limits::{ACCEPT_REST, ACCEPTS_PER_TURN, DEADLINE_TICK, LISTEN_BACKLOG};
 use crate::net::connection::ColdConnection;
 use crate::net::doorbell::Doorbell;
@@ -55,6 +56,8 @@ pub struct WorkerSettings {
     pub payload_keys: Option<Arc<PayloadKeys>>,
     /// What messages were seen; there exactly when the keys are.
     pub replays: Option<Arc<ReplayMemory>>,
+    /// What proofs of possession were seen; absent: there are no issuers.
+    pub proofs: Option<Arc<ReplayMemory>>,
     /// Its counters; they outlive it.
     pub metrics: Arc<MetricBlock>,
     /// Where its access records go.
@@ -102,8 +105,16 @@ async fn live(settings: WorkerSettings) -> Result<(), WorkerFault> {
     // Whoever drops the last share removes their files: that is the control thread.
     drop(settings.sockets);
     let limits = settings.ruleset.limits.clone();
-    let generation = Generation::new(settings.ruleset, settings.identities, settings.view, seed);
-    let worker = Rc::new(Worker::new(generation, settings.metrics, settings.log, seed, settings.workers));
+    let generation =
+        Generation::new(settings.ruleset, settings.identities, settings.view, seed, settings.workers);
+    let worker = Rc::new(Worker::new(
+        generation,
+        settings.metrics,
+        settings.log,
+        seed,
+        (settings.index, settings.workers),
+    ));
+    *worker.proofs.borrow_mut() = settings.proofs;
     worker.limit_connections(&limits);
     *worker.issuer_keys.borrow_mut() = settings.issuer_keys;
     *worker.key_requests.borrow_mut() = settings.key_requests;
@@ -282,10 +293,24 @@ async fn obey(worker: Rc<Worker>, inbox: Inbox, mut doorbell: Doorbell) {
                 Order::Apply(ruleset, identities, view, keys) => {
                     *worker.issuer_keys.borrow_mut() = keys;
                     worker.limit_connections(&ruleset.limits);
-                    worker.replace_generation(Generation::new(ruleset, identities, view, worker.random()));
+                    worker.replace_generation(Generation::new(
+                        ruleset,
+                        identities,
+                        view,
+                        worker.random(),
+                        worker.workers(),
+                    ));
                 }
-                Order::Evict(_) => worker.metrics.evictions.add(1),
-                Order::IssuerKeys(keys) => *worker.issuer_keys.borrow_mut() = keys,
+                Order::IssuerKeys(keys) => {
+                    *worker.issuer_keys.borrow_mut() = keys;
+                    worker.keys_awaited.borrow_mut().drain(..).for_each(std::task::Waker::wake);
+                }
+                Order::Peers(peers) => *worker.peers.borrow_mut() = peers,
+                Order::TokenInquiry(inquiry) => token_inquiries::answer(&worker, *inquiry),
+                Order::TokenReport(report) => token_inquiries::take_in(&worker, *report),
+                Order::Evict(hash) => {
+                    worker.metrics.tokens_evicted.add(worker.generation().tokens.evict(&hash));
+                }
                 Order::PayloadKeys(keys) => *worker.payload_keys.borrow_mut() = Some(keys),
                 Order::View(view) => worker.generation().set_view(view),
                 Order::Drain { deadline } => begin_drain(&worker, deadline),

@@ -1,6 +1,6 @@
 //! One call for all who ask the same: whoever asks while it is under way waits for its outcome.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::hash::Hash;
@@ -73,6 +73,37 @@ impl<A: Clone> Flight<A> {
             }
         })
         .await
+    }
+}
+
+/// So many places at once, each given back when it is dropped.
+pub(super) struct Places {
+    taken: Rc<Cell<usize>>,
+    most: usize,
+}
+
+/// One of them.
+pub(super) struct Place(Rc<Cell<usize>>);
+
+impl Places {
+    /// None taken.
+    pub(super) fn new(most: usize) -> Self {
+        Self { taken: Rc::default(), most }
+    }
+
+    /// Takes one, if one is free.
+    pub(super) fn enter(&self) -> Option<Place> {
+        let taken = self.taken.get();
+        (taken < self.most).then(|| {
+            self.taken.set(taken + 1);
+            Place(self.taken.clone())
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
     }
 }
 

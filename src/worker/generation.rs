@@ -6,12 +6,14 @@ use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::mapper_calls::Mappings;
 use super::policy_answers::PolicyAnswers;
+use super::token_cache::TokenCaches;
 use super::upstream_pool::UpstreamPool;
 use crate::net::connection::Connection;
 use crate::net::dialer::{Destination, DialFault, Secured, dial};
 use crate::net::tls::Identities;
-use crate::policy::exchange::{Answer, ConnectOrder, Question};
+use crate::policy::exchange::ConnectOrder;
 use crate::policy::ruleset::{Rules, Ruleset, Server, UpstreamId};
 use crate::policy::upstream_choice::Chooser;
 use crate::policy::upstream_health::{PassiveHealth, UpstreamView};
@@ -26,6 +28,10 @@ pub(super) struct Generation {
     pub(super) pool: RefCell<UpstreamPool>,
     /// What the policy service said; absent: there is none.
     pub(super) policy: RefCell<Option<Rc<PolicyAnswers>>>,
+    /// What tokens turned out to be.
+    pub(super) tokens: TokenCaches,
+    /// What request mappers said.
+    pub(super) mappings: Mappings,
     view: RefCell<Arc<UpstreamView>>,
     chooser: RefCell<Chooser>,
     passive: RefCell<PassiveHealth>,
@@ -37,6 +43,7 @@ impl Generation {
         identities: Arc<Identities>,
         view: Arc<UpstreamView>,
         seed: u64,
+        workers: usize,
     ) -> Self {
         let upstreams = &ruleset.upstreams;
         Self {
@@ -44,6 +51,8 @@ impl Generation {
             view: RefCell::new(view),
             chooser: RefCell::new(Chooser::new(upstreams, seed)),
             passive: RefCell::new(PassiveHealth::new(upstreams)),
+            tokens: TokenCaches::new(ruleset.issuers.iter().map(|issuer| &issuer.cache), workers),
+            mappings: Mappings::new(&ruleset.mappers),
             policy: RefCell::new(
                 ruleset
                     .payload
@@ -142,12 +151,6 @@ impl Generation {
             self.identities.upstreams.get(usize::from(upstream.0))?.as_ref().filter(|_| server.tls)?;
         let name = identity.name_for(&server.host)?;
         Some(Secured { config: identity.config.clone(), name })
-    }
-
-    /// What is known already of what an exchange asks.
-    pub(super) fn find_answer(&self, question: Question<'_>, now: Monotonic) -> Option<Answer> {
-        let Question::Application(application) = question;
-        self.policy.borrow().as_ref()?.find(application, now).map(Answer::Application)
     }
 
     pub(super) fn note_success(&self, upstream: UpstreamId, server: u16) {

@@ -6,19 +6,24 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::address_ledger::AddressLedger;
+use super::flights::{Flights, Places};
 use super::generation::Generation;
 use super::key_requests::KeyRequests;
+use super::mailbox::{Order, PeerMailbox};
 use super::opening_rate::OpeningRate;
 use super::replay_memory::ReplayMemory;
+use super::token_cache::TokenHash;
+use super::token_judge::Finding;
 use super::turnstile::Turnstile;
-use crate::limits::{HANDSHAKES_PER_TURN, TLS_FAILURE_LINES_PER_TICK};
+use crate::limits::{HANDSHAKES_PER_TURN, MAPPER_CALLS, TLS_FAILURE_LINES_PER_TICK, TOKEN_CALLS};
 use crate::net::clock;
 use crate::net::deadline::DeadlineTable;
 use crate::net::entropy::EntropyStore;
-use crate::policy::exchange::Scratch;
+use crate::policy::exchange::{MessageId, Remembered, Scratch};
 use crate::policy::issuer_keys::IssuerKeys;
 use crate::policy::payload_keys::PayloadKeys;
 use crate::policy::ruleset::Limits;
+use crate::policy::token_rules::IssuerId;
 use crate::protocol::moment::{Monotonic, UnixMicros};
 use crate::protocol::wire_buffer::BufferPool;
 use crate::telemetry::access_record::LogBatch;
@@ -28,7 +33,21 @@ use crate::telemetry::metric_block::MetricBlock;
 /// A worker's state.
 pub(super) struct Worker {
     pub(super) metrics: Arc<MetricBlock>,
+    /// Its position among the workers, and how many they are.
+    pub(super) index: usize,
     workers: usize,
+    /// The workers, this one among them.
+    pub(super) peers: RefCell<Arc<[Option<PeerMailbox>]>>,
+    /// Tokens being asked about, here or by their owner.
+    pub(super) token_calls: Flights<(IssuerId, TokenHash), Finding>,
+    /// Tokens that other workers were asked about.
+    pub(super) reports: Flights<(IssuerId, TokenHash), Option<Finding>>,
+    /// Requests being mapped.
+    pub(super) mapping: Places,
+    /// Wakes whoever waits for newer keys of an issuer.
+    pub(super) keys_awaited: RefCell<Vec<Waker>>,
+    /// What proofs of possession were seen, by any worker; absent: there are no issuers.
+    pub(super) proofs: RefCell<Option<Arc<ReplayMemory>>>,
     pub(super) buffers: RefCell<BufferPool>,
     pub(super) scratch: RefCell<Scratch>,
     pub(super) deadlines: Rc<DeadlineTable>,
@@ -94,10 +113,17 @@ impl Worker {
         metrics: Arc<MetricBlock>,
         log: LogSink,
         seed: u64,
-        workers: usize,
+        (index, workers): (usize, usize),
     ) -> Self {
         Self {
+            index,
             workers,
+            peers: RefCell::new(Arc::new([])),
+            token_calls: Flights::new(TOKEN_CALLS),
+            reports: Flights::new(TOKEN_CALLS),
+            mapping: Places::new(MAPPER_CALLS),
+            keys_awaited: RefCell::default(),
+            proofs: RefCell::default(),
             metrics,
             buffers: RefCell::default(),
             scratch: RefCell::default(),
@@ -128,6 +154,39 @@ impl Worker {
             random: Cell::new(seed | 1),
             date: Cell::new(WallTime::now()),
         }
+    }
+
+    /// How many workers there are.
+    pub(super) fn workers(&self) -> usize {
+        self.workers
+    }
+
+    /// The worker that asks about this token; none: this one.
+    pub(super) fn owner_of(&self, hash: &TokenHash) -> Option<usize> {
+        let (first, _) = hash.split_first_chunk()?;
+        let owner = (u64::from_le_bytes(*first) % self.workers.max(1) as u64) as usize;
+        (owner != self.index).then_some(owner)
+    }
+
+    /// Asks something of another worker. False: it is not there.
+    pub(super) fn post(&self, worker: usize, order: Order) -> bool {
+        let peers = self.peers.borrow();
+        peers.get(worker).and_then(Option::as_ref).is_some_and(|mailbox| mailbox.post(order))
+    }
+
+    /// The time, in seconds since 1970.
+    pub(super) fn unix_seconds(&self) -> u64 {
+        self.wall_time().at(clock::monotonic()).0 / 1_000_000
+    }
+
+    /// Enters a proof of possession into the memory of proofs until `until`, in seconds since 1970. False: it was there, or
+    /// there is no room for it.
+    pub(super) fn remember_proof(&self, id: &[u8; 32], until: u64) -> bool {
+        let now = self.unix_seconds();
+        let proofs = self.proofs.borrow();
+        let remembered =
+            proofs.as_ref().map(|proofs| proofs.insert(MessageId::Single { enc: id }, until.max(now), now));
+        remembered == Some(Remembered::New)
     }
 
     /// The configuration new requests are judged by.

@@ -13,6 +13,7 @@ mod arrival;
 mod differential;
 mod encryption;
 mod forwarding;
+mod gateway;
 mod lifecycle;
 mod nginx_origin;
 mod payload;

@@ -358,6 +358,7 @@ impl Proxy {
             scratch: &mut worker.scratch,
             choose: &mut choose,
             consult: &mut |_| None,
+            remember_proof: &mut |_, _| false,
             random: &mut || numbers.next(),
             draining: worker.draining,
             payload: None,

@@ -131,6 +131,7 @@ impl WarmLoop {
             scratch: &mut self.scratch,
             choose: &mut |_, _, _| Some(0),
             consult: &mut |_| None,
+            remember_proof: &mut |_, _| false,
             random: &mut || 0x0123_4567_89ab_cdef,
             draining: false,
             payload,

@@ -14,6 +14,10 @@ pub(super) struct Schedule {
     state: State,
     /// When the newest fetch began.
     began: Option<Monotonic>,
+    /// When the newest one began that somebody had asked for.
+    asked: Option<Monotonic>,
+    /// The next is one that somebody asked for.
+    is_asked: bool,
     /// After the next failure.
     next_wait: Duration,
 }
@@ -27,7 +31,8 @@ enum State {
 impl Schedule {
     /// For an issuer whose keys are needed at once.
     pub(super) fn new(now: Monotonic) -> Self {
-        Self { state: State::Waiting { until: now }, began: None, next_wait: KEYS_RETRY_FIRST }
+        let state = State::Waiting { until: now };
+        Self { state, began: None, asked: None, is_asked: false, next_wait: KEYS_RETRY_FIRST }
     }
 
     /// When to begin a fetch; absent while one is under way.
@@ -46,20 +51,26 @@ impl Schedule {
         }
     }
 
-    /// Until when keys are as new as they can be had.
+    /// Until when keys are as new as they can be had. Only what was asked for counts: a key that came into use a moment
+    /// after a fetch that was due is known at once.
     pub(super) fn rest(&self) -> Monotonic {
-        self.began.map_or(Monotonic(0), |began| began.after(KEYS_ASKED_INTERVAL))
+        self.asked.map_or(Monotonic(0), |asked| asked.after(KEYS_ASKED_INTERVAL))
     }
 
     /// A fetch begins.
     pub(super) fn begin(&mut self, now: Monotonic) {
         (self.state, self.began) = (State::UnderWay, Some(now));
+        if std::mem::take(&mut self.is_asked) {
+            self.asked = Some(now);
+        }
     }
 
     /// Somebody met a key that is not known. What is under way will tell; else it is fetched early, at a limited rate.
     pub(super) fn ask(&mut self, now: Monotonic) {
         if let State::Waiting { until } = self.state {
-            self.state = State::Waiting { until: until.min(self.rest().max(now)) };
+            let early = self.rest().max(now);
+            self.is_asked |= early < until;
+            self.state = State::Waiting { until: until.min(early) };
         }
     }
 
@@ -158,15 +169,17 @@ mod tests {
     #[test]
     fn whoever_asks_has_them_fetched_early_at_a_limited_rate() {
         let interval = KEYS_ASKED_INTERVAL.as_millis() as u64;
-        for (asked, expected) in
-            [(1, interval), (interval - 1, interval), (interval, interval), (interval + 5, interval + 5)]
-        {
+        for asked in [1, interval - 1, interval, interval + 5] {
+            // A fetch that was due is no reason to wait.
             let mut schedule = fetched();
             schedule.ask(at(asked));
-            schedule.ask(at(asked));
-            assert_eq!(schedule.due(), Some(at(expected)), "{asked}");
+            assert_eq!(schedule.due(), Some(at(asked)), "{asked}");
+            schedule.begin(at(asked));
+            schedule.succeed(None, 0);
+            // One that was asked for is.
             schedule.ask(at(asked + 1));
-            assert_eq!(schedule.due(), Some(at(expected)), "{asked} and once more");
+            schedule.ask(at(asked + 2));
+            assert_eq!(schedule.due(), Some(at(asked + interval)), "{asked} and once more");
         }
     }
 
@@ -177,10 +190,17 @@ mod tests {
         assert_eq!(schedule.due(), Some(START), "the first fetch rests from nothing");
         schedule.begin(START);
         schedule.ask(at(1));
-        assert_eq!((schedule.due(), schedule.rest()), (None, START.after(KEYS_ASKED_INTERVAL)));
+        assert_eq!(schedule.due(), None);
         schedule.fail(at(2), 0);
         schedule.ask(at(3));
-        assert_eq!(schedule.due(), Some(at(1_002)), "the next try comes sooner than the rest ends");
+        assert_eq!(schedule.due(), Some(at(3)), "nobody has asked so far");
+        schedule.begin(at(3));
+        schedule.fail(at(4), 0);
+        schedule.ask(at(5));
+        assert!(
+            schedule.due() < Some(at(3).after(KEYS_ASKED_INTERVAL)),
+            "the next try comes sooner than the rest ends"
+        );
     }
 
     #[test]

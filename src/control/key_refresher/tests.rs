@@ -126,15 +126,22 @@ fn an_unknown_key_has_them_fetched_once_at_a_limited_rate() {
     let requests = Arc::clone(&refresher.requests);
     let main = IssuerId(1);
     fetch_all(&mut refresher, at(Duration::ZERO));
+    // The first who asks is not put off; the next is, for a while.
+    let asked = Duration::from_secs(1);
+    assert!(refresher.keys().may_be_renewed(1, main, at(asked).monotonic));
+    requests.ask(main);
+    refresher.note_asked(at(asked).monotonic);
+    let due = refresher.begin_due(at(asked).monotonic);
+    assert!(refresher.note_fetched(good(due[0].ticket), at(asked)));
     let keys = refresher.keys();
     let early = at(Duration::from_secs(3)).monotonic;
-    let rested = at(KEYS_ASKED_INTERVAL);
+    let rested = at(asked + KEYS_ASKED_INTERVAL);
     assert!(!keys.may_be_renewed(1, main, early) && keys.may_be_renewed(1, main, rested.monotonic));
     for _ in 0..3 {
         requests.ask(main);
         refresher.note_asked(early);
     }
-    assert_eq!(next_turn(&refresher), Some(KEYS_ASKED_INTERVAL));
+    assert_eq!(next_turn(&refresher), Some(asked + KEYS_ASKED_INTERVAL));
     assert_eq!(refresher.begin_due(early), []);
     let due = refresher.begin_due(rested.monotonic);
     assert_eq!(due.iter().map(|due| due.issuer).collect::<Vec<_>>(), [main]);

@@ -54,6 +54,7 @@ fn stage(cpus: &[usize], script: Vec<Then>) -> Stage {
                 Order::IssuerKeys(keys) => format!("issuers {}", keys.sets.len()),
                 Order::Drain { deadline } => format!("drain {}", deadline.0),
                 Order::PayloadKeys(_) => "keys".to_owned(),
+                Order::Peers(_) | Order::TokenInquiry(_) | Order::TokenReport(_) => continue,
                 Order::View(view) => format!("view {}", view.upstreams.len()),
             };
             written.send((settings.index, text)).unwrap();

@@ -1,9 +1,11 @@
 //! Answers the proxy makes itself: refusals, fixed answers of a route, OPTIONS addressed to the proxy.
 
 use super::payload_endpoints::{KeyAnswer, SealedArrival, SealedForm};
+use super::question::Asked;
 use super::{Exchange, Outcome, World};
 use crate::policy::refusal::{AnswerFrame, AnswerHints, Refusal, write_fixed, write_refusal};
 use crate::policy::route_table::{FixedAnswer, fixed_location};
+use crate::policy::token_challenges::challenges;
 use crate::protocol::http1::{Method, Rejection, Version};
 
 /// Why a request is not forwarded, and what is answered instead.
@@ -21,7 +23,7 @@ pub(super) enum Declined {
     /// It asks for the keys to seal to.
     Keys(KeyAnswer),
     /// Not yet: something has to be asked for first.
-    Ask,
+    Ask(Asked),
 }
 
 impl From<Refusal> for Declined {
@@ -77,7 +79,7 @@ impl Exchange {
             Declined::Sealed(form, arrival) => self.begin_opening(form, arrival, world),
             Declined::Keys(which) => self.tell_keys(which, world),
             // What was answered is not known all the same: it would be asked for ever.
-            Declined::Ask => self.refuse(Refusal::Exhausted, world),
+            Declined::Ask(_) => self.refuse(Refusal::Exhausted, world),
         }
     }
 
@@ -100,7 +102,11 @@ impl Exchange {
         let keeps = !refusal.poisons_connection() && self.may_keep(world);
         let frame = self.frame(keeps, world);
         world.scratch.head.clear();
-        let hints = AnswerHints { allow, ..AnswerHints::default() };
+        let rules = self.rules.clone();
+        let route = self.outcome.as_ref().and_then(|outcome| outcome.route);
+        let rule = route.and_then(|route| rules.routes.routes()[usize::from(route)].access.judged());
+        let challenges = rule.map_or_else(Vec::new, |rule| challenges(rule, refusal, None));
+        let hints = AnswerHints { allow, challenges: &challenges, ..AnswerHints::default() };
         write_refusal(refusal, hints, frame, &mut world.scratch.head);
         self.say(refusal.status(), refusal.reason(), keeps, world);
     }

@@ -9,8 +9,8 @@ use super::{ConnectOrder, Exchange, Outcome, World};
 use crate::limits;
 use crate::policy::field_template::Identity;
 use crate::policy::forwarding::{self, RequestParts, TraceParent};
-use crate::policy::payload_rules::PayloadMode;
 use crate::policy::refusal::Refusal;
+use crate::policy::request_mapper::Mapped;
 use crate::policy::route_table::{Found, Route, RouteQuery, RouteTarget, UpstreamHost, forwarded_target};
 use crate::policy::ruleset::{Balance, HashKey, ListenerId, Ruleset};
 use crate::policy::upstream_choice::balance_key;
@@ -21,6 +21,7 @@ use crate::protocol::http1::{
 };
 use crate::protocol::progress::Progress;
 use crate::protocol::span::Span;
+use crate::protocol::token::verdict::Judgement;
 
 /// The one protocol a connection may be switched to. Others would carry what no rule here has judged: `h2c` is HTTP/2,
 /// with requests of its own.
@@ -33,17 +34,25 @@ pub(super) struct Judged {
     pub(super) key: u64,
     pub(super) bound_to_server: bool,
     trace_id: [u8; 32],
+    upgrades: bool,
 }
 
 /// A head that is free of faults.
-struct Reading<'a> {
-    head: &'a RequestHead,
-    target: RequestTarget,
+pub(super) struct Reading<'a> {
+    pub(super) head: &'a RequestHead,
+    pub(super) target: RequestTarget,
     /// What routes are chosen by: as sent, or `*`.
-    path: &'a [u8],
-    query: Option<&'a [u8]>,
+    pub(super) path: &'a [u8],
+    pub(super) query: Option<&'a [u8]>,
     framing: BodyFraming,
-    options: ConnectionOptions,
+    pub(super) options: ConnectionOptions,
+}
+
+/// What goes into the head for the server besides the client's own.
+struct Granted<'a> {
+    claims: Option<&'a Judgement>,
+    mapped: Option<&'a Mapped>,
+    max_forwards: Option<u64>,
 }
 
 impl Exchange {
@@ -115,9 +124,10 @@ impl Exchange {
             outcome.server = Some((judged.order.upstream, judged.order.server));
         }
         self.outcome = Some(outcome);
-        if matches!(judged, Err(Declined::Ask)) && self.up.questions < limits::QUESTIONS {
-            return self.ask();
-        }
+        let judged = match judged {
+            Err(Declined::Ask(asked)) if self.up.questions < limits::QUESTIONS => return self.ask(asked),
+            judged => judged,
+        };
         self.request.consume(length);
         match judged {
             Err(declined) => self.decline(declined, world),
@@ -139,9 +149,6 @@ impl Exchange {
         note_request(&mut self.outcome_text, outcome, bytes, head, target.ok());
         let reading = read(bytes, head, target?, fields)?;
         let is_opened = self.is_opened();
-        if is_opened {
-            self.admit_application(world.consult)?;
-        }
         if !is_opened {
             self.up.persists = request_persists(head.version, &reading.options);
             self.up.body = Body::of(reading.framing);
@@ -168,25 +175,46 @@ impl Exchange {
         let scratch = &mut world.scratch.path;
         let index = find(&self.rules, self.peer.listener, outcome.client, &reading, bytes, scratch)?;
         outcome.route = Some(index);
-        let route = &self.rules.routes.routes()[usize::from(index)];
-        self.admits(route, is_opened)?;
+        self.up.take_limits(&self.rules.routes.routes()[usize::from(index)], &self.rules);
+        let judged =
+            self.judge_on_route(index, &reading, length, max_forwards, outcome.client.ip(), world)?;
+        self.up.upgrade = judged.upgrades;
+        Ok(judged)
+    }
+
+    /// Decides whether the request may take its route, and which server it goes to.
+    fn judge_on_route(
+        &self,
+        index: u16,
+        reading: &Reading<'_>,
+        length: usize,
+        max_forwards: Option<u64>,
+        client: IpAddr,
+        world: &mut World<'_>,
+    ) -> Result<Judged, Declined> {
+        let rules = &self.rules;
+        let route = &rules.routes.routes()[usize::from(index)];
+        let claims = self.admit(route, reading, world)?;
         let upstream = match &route.target {
             RouteTarget::Answer(answer) => return Err(Declined::fixed(answer, reading.path, reading.query)),
             RouteTarget::Upstream(upstream) => *upstream,
         };
-        self.up.take_limits(route, &self.rules);
         if matches!(reading.framing, BodyFraming::Length(length) if length > self.up.body_limit) {
             return Err(Refusal::BodyTooLarge.into());
         }
-        let settings = &self.rules.upstreams[usize::from(upstream.0)];
-        let key = key_for(&settings.balance, outcome.client.ip(), bytes, fields);
+        let mapped = match (route.mapper, &claims) {
+            (Some(mapper), Some(claims)) => Some(self.map(mapper, route, reading, claims, client, world)?),
+            _ => None,
+        };
+        let settings = &rules.upstreams[usize::from(upstream.0)];
+        let key = key_for(&settings.balance, client, self.request.unread(), &world.scratch.fields);
         let Some(server) = (world.choose)(upstream, key, None) else {
             return Err(Refusal::NoServer.into());
         };
         let limit = route.connect_timeout.unwrap_or(self.rules.timeouts.connect);
         let authority = settings.servers[usize::from(server)].authority.as_str();
-        let (trace, upgrade) = self.compose(&reading, length, index, authority, max_forwards, world)?;
-        self.up.upgrade = upgrade;
+        let granted = Granted { claims: claims.as_deref(), mapped: mapped.as_deref(), max_forwards };
+        let (trace, upgrade) = self.compose(reading, length, route, authority, &granted, world)?;
         Ok(Judged {
             route: index,
             order: ConnectOrder { upstream, server, fresh: false, limit },
@@ -194,27 +222,8 @@ impl Exchange {
             bound_to_server: route.upstream_host == UpstreamHost::Server
                 || reading.target.authority.is_empty(),
             trace_id: trace.trace_id(),
+            upgrades: upgrade,
         })
-    }
-
-    /// Whether the route takes a request in this form, from this client.
-    fn admits(&self, route: &Route, is_opened: bool) -> Result<(), Refusal> {
-        match &route.access.client_certificate {
-            // Nothing else grants here, and who carries a sealed request need not be who made it.
-            Some(_) if is_opened => return Err(Refusal::CertificateRequired),
-            Some(rule) => self.peer.satisfies(rule)?,
-            None => {}
-        }
-        if route.access.judged().is_some() {
-            return Err(Refusal::TokenMissing);
-        }
-        let Some(rules) = &self.rules.payload else { return Ok(()) };
-        match (is_opened, route.payload) {
-            // It does not exist for sealed requests; the routes behind it are not asked, which might ask for less.
-            (true, PayloadMode::Off) => Err(Refusal::NoRoute),
-            (true, PayloadMode::Accept | PayloadMode::Require) => Ok(()),
-            (false, mode) => Ok(rules.judge_application(None).admit_plain(mode)?),
-        }
     }
 
     /// Writes the head for the server into the scratch memory. Says which trace it belongs to, and whether it asks for
@@ -223,14 +232,13 @@ impl Exchange {
         &self,
         reading: &Reading<'_>,
         length: usize,
-        route: u16,
+        route: &Route,
         server_authority: &str,
-        max_forwards: Option<u64>,
+        granted: &Granted<'_>,
         world: &mut World<'_>,
     ) -> Result<(TraceParent, bool), Declined> {
         let bytes = self.request.unread();
         let scratch = &mut *world.scratch;
-        let route: &Route = &self.rules.routes.routes()[usize::from(route)];
         scratch.target.clear();
         let rewritten = forwarded_target(route, reading.path, reading.query, &mut scratch.target)
             .map_err(|_| Declined::from(Refusal::RewriteTooLong))?;
@@ -251,19 +259,20 @@ impl Exchange {
             framing: reading.framing,
             upgrade,
             route,
-            mapped: None,
+            mapped: granted.mapped,
             new_target: rewritten.then_some(scratch.target.as_slice()),
             server_authority,
             client: &self.client,
             // Anybody can carry a sealed request over a connection of his own.
             identity: Identity {
                 certificate: self.peer.certificate().filter(|_| !self.is_opened()),
-                ..Identity::default()
+                claims: granted.claims,
+                now: world.time.0 / 1_000_000,
             },
             scheme: if self.peer.tls.is_some() { "https" } else { "http" },
             trusted: !self.is_opened()
                 && forwarding::is_trusted(self.peer.address.ip(), &self.rules.forwarding.trusted),
-            max_forwards,
+            max_forwards: granted.max_forwards,
             trace: &trace,
         };
         scratch.head.clear();

@@ -41,6 +41,7 @@ mod sealed_response;
 mod sealed_stream;
 #[cfg(test)]
 mod tests;
+mod token_admission;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -50,7 +51,7 @@ pub use event::{ConnectFault, Event, Side};
 pub use outcome::Outcome;
 pub use payload_endpoints::SealedForm;
 pub use peer::{Peer, TlsPeer};
-pub use question::{Answer, Question};
+pub use question::{Answer, Answers, Asked, Question, TokenAnswer, Tokens};
 use request_side::RequestSide;
 use response_side::ResponseSide;
 use sealed_request::Sealed;
@@ -90,6 +91,9 @@ pub struct World<'a> {
     pub draining: bool,
     /// What sealed messages need; absent: none are taken.
     pub payload: Option<PayloadWorld<'a>>,
+    /// Enters a proof of possession by its id into the memory of proofs, until this second since 1970. False: it was there,
+    /// or there is no room for it.
+    pub remember_proof: &'a mut dyn FnMut(&[u8; 32], u64) -> bool,
 }
 
 /// What sealed messages need of a worker.
@@ -143,6 +147,8 @@ pub struct Scratch {
     head: Vec<u8>,
     path: Vec<u8>,
     target: Vec<u8>,
+    /// What a mapper is told.
+    mapping: Vec<u8>,
     /// Of opened requests.
     inner_fields: FieldList,
     trailers: FieldList,
@@ -163,6 +169,8 @@ pub struct Exchange {
     up: RequestSide,
     down: ResponseSide,
     sealed: Option<Box<Sealed>>,
+    /// What the judgement of the head waits for.
+    asked: Option<Asked>,
     lanes: Lanes,
     plan: Plan,
     outcome: Option<Outcome>,
@@ -211,6 +219,7 @@ impl Exchange {
             up: RequestSide::default(),
             down: ResponseSide::default(),
             sealed: None,
+            asked: None,
             lanes: Lanes::default(),
             plan: Plan::default(),
             outcome: None,

@@ -3,58 +3,183 @@
 //! A question stops the judgement of a head. The head stays where it is, and once there is an answer it is judged again
 //! from its beginning: so there is one way through the judgement, and what was known is asked again at no cost.
 
+use std::fmt;
+use std::sync::Arc;
+
 use super::answering::Declined;
 use super::request_side::Phase;
 use super::{Exchange, World};
 use crate::limits;
+use crate::policy::access_rule::JudgedRule;
 use crate::policy::payload_policy::PolicyAnswer;
-use crate::policy::payload_rules::{Application, ApplicationVerdict};
+use crate::policy::payload_rules::{Application, ApplicationVerdict, PayloadRules};
 use crate::policy::refusal::Refusal;
+use crate::policy::request_mapper::{Mapped, MapperFault, MapperId};
+use crate::policy::token_rules::TokenServerFault;
 use crate::protocol::http1::{HeadLimits, parse_request_head};
 use crate::protocol::payload::ticket::AppIdentity;
 use crate::protocol::progress::Progress;
+use crate::protocol::token::verdict::{Judgement, TokenFault};
 
-/// What is to be found out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the worker is consulted for.
+#[derive(Clone, Copy)]
 pub enum Question<'a> {
     /// What the policy service says of this application.
     Application(&'a AppIdentity),
+    /// What the issuers of this rule say of these tokens.
+    Token(Tokens<'a>, &'a Arc<JudgedRule>),
+    /// What the mapper makes of the request that this body tells it of.
+    Mapping(MapperId, &'a [u8]),
+}
+
+/// What a client shows.
+#[derive(Clone, Copy)]
+pub struct Tokens<'a> {
+    /// The access token.
+    pub access: &'a str,
+    /// The ID token beside it.
+    pub id: Option<&'a str>,
+    /// SHA-256 of both: of the access token, and where there is an ID token of it, a space and that.
+    pub hash: &'a [u8; 32],
+}
+
+/// What has to be asked for. It holds secrets: `Debug` shows its kind alone.
+pub enum Asked {
+    /// As [`Question::Application`].
+    Application(Box<AppIdentity>),
+    /// As [`Question::Token`].
+    Token {
+        /// The access token.
+        access: Box<str>,
+        /// The ID token beside it.
+        id: Option<Box<str>>,
+        /// Of both, as in [`Tokens`].
+        hash: [u8; 32],
+        /// Who is asked.
+        rule: Arc<JudgedRule>,
+    },
+    /// As [`Question::Mapping`].
+    Mapping(MapperId, Box<[u8]>),
 }
 
 /// What was found out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// What the policy service says.
     Application(PolicyAnswer),
+    /// What the issuers say.
+    Token(TokenAnswer),
+    /// What the mapper says.
+    Mapping(Result<Arc<Mapped>, MapperFault>),
+}
+
+/// What issuers say of a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenAnswer {
+    /// It is good.
+    Good(Arc<Judgement>),
+    /// It is not.
+    Bad(TokenFault),
+    /// Nothing.
+    Unknown(TokenServerFault),
+}
+
+/// The answers to what one request had asked for.
+#[derive(Debug, Default)]
+pub struct Answers {
+    application: Option<PolicyAnswer>,
+    token: Option<TokenAnswer>,
+    mapping: Option<Result<Arc<Mapped>, MapperFault>>,
+}
+
+impl Question<'_> {
+    /// The same to keep.
+    fn to_asked(self) -> Asked {
+        match self {
+            Self::Application(application) => Asked::Application(Box::new(application.clone())),
+            Self::Token(Tokens { access, id, hash }, rule) => Asked::Token {
+                access: access.into(),
+                id: id.map(Into::into),
+                hash: *hash,
+                rule: rule.clone(),
+            },
+            Self::Mapping(mapper, body) => Asked::Mapping(mapper, body.into()),
+        }
+    }
+}
+
+impl Answers {
+    /// Takes note of an answer.
+    pub fn add(&mut self, answer: Answer) {
+        match answer {
+            Answer::Application(said) => self.application = Some(said),
+            Answer::Token(said) => self.token = Some(said),
+            Answer::Mapping(said) => self.mapping = Some(said),
+        }
+    }
+
+    /// What was answered to this kind of question: a request asks each but once.
+    pub fn find(&self, question: &Question<'_>) -> Option<Answer> {
+        match question {
+            Question::Application(_) => self.application.map(Answer::Application),
+            Question::Token(..) => self.token.clone().map(Answer::Token),
+            Question::Mapping(..) => self.mapping.clone().map(Answer::Mapping),
+        }
+    }
+
+    /// Forgets all of them, for the next request.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Application(application) => {
+                write!(formatter, "Application({} {})", application.id(), application.version())
+            }
+            Self::Token { .. } => formatter.write_str("Token"),
+            Self::Mapping(mapper, _) => write!(formatter, "Mapping({})", mapper.0),
+        }
+    }
+}
+
+/// Consults the worker; what it does not know has to be asked for.
+pub(super) fn consulted(
+    consult: &mut dyn FnMut(Question<'_>) -> Option<Answer>,
+    question: Question<'_>,
+) -> Result<Answer, Declined> {
+    consult(question).ok_or_else(|| Declined::Ask(question.to_asked()))
+}
+
+/// What the policy has for a request from `app`.
+pub(super) fn judge_application(
+    rules: &PayloadRules,
+    app: Option<&AppIdentity>,
+    consult: &mut dyn FnMut(Question<'_>) -> Option<Answer>,
+) -> Result<ApplicationVerdict, Declined> {
+    let verdict = rules.judge_application(app.map(Application::from));
+    match (verdict, app) {
+        (ApplicationVerdict::Ask, Some(app)) => match consulted(consult, Question::Application(app))? {
+            Answer::Application(said) => Ok(said.into()),
+            Answer::Token(_) | Answer::Mapping(_) => Ok(ApplicationVerdict::Unknown),
+        },
+        _ => Ok(verdict),
+    }
 }
 
 impl Exchange {
-    /// What [`super::Action::Ask`] is about.
-    pub fn question(&self) -> Option<Question<'_>> {
-        self.sealed.as_ref()?.app.as_ref().map(Question::Application)
-    }
-
-    /// Whether the policy serves the application that an opened request comes from.
-    pub(super) fn admit_application(
-        &self,
-        consult: &mut dyn FnMut(Question<'_>) -> Option<Answer>,
-    ) -> Result<(), Declined> {
-        let rules = self.rules.payload.as_ref().ok_or(Refusal::NoRoute)?;
-        let app = self.sealed.as_ref().and_then(|sealed| sealed.app.as_ref());
-        let mut verdict = rules.judge_application(app.map(Application::from));
-        if let (ApplicationVerdict::Ask, Some(app)) = (verdict, app) {
-            let Some(Answer::Application(answer)) = consult(Question::Application(app)) else {
-                return Err(Declined::Ask);
-            };
-            verdict = answer.into();
-        }
-        Ok(verdict.admit_sealed().map_err(Refusal::from)?)
+    /// What [`super::Action::Ask`] is about, once.
+    pub fn take_asked(&mut self) -> Option<Asked> {
+        self.asked.take()
     }
 
     /// Has the question asked that stopped the judgement.
-    pub(super) fn ask(&mut self) {
+    pub(super) fn ask(&mut self, asked: Asked) {
         self.up.questions += 1;
         self.up.phase = Phase::Asking;
+        self.asked = Some(asked);
         self.plan.ask = true;
     }
 

@@ -9,4 +9,5 @@ mod retries;
 mod sealed;
 mod stage;
 mod streams;
+mod tokens;
 mod tunnels;

@@ -90,6 +90,8 @@ pub enum ProofFault {
     Nonce,
     /// The request has several.
     Repeated,
+    /// It was seen before, or there is no room to remember it.
+    Replayed,
     /// Its signature is not by its key.
     Signature,
     /// For another target.
@@ -104,7 +106,7 @@ pub enum ProofFault {
 
 impl ProofFault {
     /// Every one of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Algorithm,
         Self::Claims,
         Self::Critical,
@@ -116,6 +118,7 @@ impl ProofFault {
         Self::Method,
         Self::Nonce,
         Self::Repeated,
+        Self::Replayed,
         Self::Signature,
         Self::Target,
         Self::TokenHash,
@@ -137,6 +140,7 @@ impl ProofFault {
             Self::Method => "proof-method",
             Self::Nonce => "proof-nonce",
             Self::Repeated => "proof-repeated",
+            Self::Replayed => "proof-replayed",
             Self::Signature => "proof-signature",
             Self::Target => "proof-target",
             Self::TokenHash => "proof-token-hash",

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::super::*;
 use crate::policy::access_rule::AccessRule;
 use crate::policy::path_rules::PathPattern;
+use crate::policy::request_mapper::{Mapped, MapperFault};
 use crate::policy::route_table::{Route, RouteTable, RouteTarget};
 use crate::policy::ruleset::{
     Balance, Forwarding, Limits, ListenerId, PoolLimits, Ruleset, Server, Timeouts, Upstream,
@@ -52,6 +53,10 @@ pub(super) struct Stage {
     /// What the worker was consulted for, and what it knows.
     pub(super) questions: Vec<String>,
     pub(super) answer: Option<Answer>,
+    /// What the mapper says.
+    pub(super) mapping: Option<Result<Arc<Mapped>, MapperFault>>,
+    /// The proofs of possession seen.
+    pub(super) proofs: HashSet<[u8; 32]>,
     /// What had to be asked for.
     pub(super) asked: Vec<String>,
     /// Present: sealed messages are taken.
@@ -115,6 +120,14 @@ pub(super) fn ruleset_of(routes: Vec<Route>) -> Ruleset {
     }
 }
 
+fn kind_of(question: &Question<'_>) -> String {
+    match question {
+        Question::Application(application) => format!("application {}", application.id()),
+        Question::Token(tokens, _) => format!("token {}", tokens.access),
+        Question::Mapping(_, body) => String::from_utf8_lossy(body).into_owned(),
+    }
+}
+
 impl Stage {
     pub(super) fn new() -> Self {
         Self::with(vec![open_route()])
@@ -150,6 +163,8 @@ impl Stage {
             keys: Vec::new(),
             questions: Vec::new(),
             answer: None,
+            mapping: None,
+            proofs: HashSet::new(),
             asked: Vec::new(),
             vault: None,
             crowded: false,
@@ -341,7 +356,7 @@ impl Stage {
                     let lent = exchange.lend(action);
                     self.feed(side).write = Some(lent);
                 }
-                Action::Ask => self.asked.push(format!("{:?}", exchange.question().expect("a question"))),
+                Action::Ask => self.asked.push(format!("{:?}", exchange.take_asked().expect("a question"))),
                 Action::Connect(order) => {
                     self.orders.push(order);
                     let dial = self.dials.pop_front().unwrap_or(Dial::Fresh);
@@ -426,8 +441,11 @@ impl Stage {
             buffers: &mut self.buffers,
             scratch: &mut self.scratch,
             consult: &mut |question| {
-                self.questions.push(format!("{question:?}"));
-                self.answer
+                self.questions.push(kind_of(&question));
+                match (&question, &self.mapping) {
+                    (Question::Mapping(..), Some(said)) => Some(Answer::Mapping(said.clone())),
+                    _ => self.answer.clone(),
+                }
             },
             choose: &mut |_, key, exclude| {
                 self.keys.push(key);
@@ -436,6 +454,7 @@ impl Stage {
             random: &mut || 0x0123_4567_89ab_cdef,
             draining: self.draining,
             payload,
+            remember_proof: &mut |id, _| self.proofs.insert(*id),
         };
         self.exchange.as_mut().expect("not over").step(event, &mut world);
     }
