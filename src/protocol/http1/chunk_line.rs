@@ -94,7 +94,6 @@ fn skip_quoted(mut bytes: &[u8]) -> Option<&[u8]> {
         match bytes {
             [b'"', rest @ ..] => return Some(rest),
             [b'\\', escaped, rest @ ..] if is_text_byte(*escaped) => bytes = rest,
-            [b'\\', ..] => return None,
             [byte, rest @ ..] if is_text_byte(*byte) => bytes = rest,
             _ => return None,
         }
