@@ -12,7 +12,7 @@ pub enum Action {
     Read(Side),
     /// Write to this side what the exchange lends.
     Write(Side),
-    /// Find out what [`super::Exchange::question`] asks, within a time of the driver's. Until the exchange is over the answer
+    /// Find out what [`super::Exchange::take_asked`] says, within a time of the driver's. Until the exchange is over the answer
     /// is what [`super::World`] is consulted for.
     Ask,
     /// Get a connection to this server.
