@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::super::*;
+use super::sealed::{App, payload_rules, posted, stage_under};
 use super::stage::{Stage, open_route, ruleset_of};
 use crate::policy::access_rule::fixture::{judgement, jwt_issuer};
 use crate::policy::access_rule::{AccessRule, JudgedRule, TokenRule};
@@ -12,7 +13,10 @@ use crate::policy::route_table::Route;
 use crate::policy::ruleset::Ruleset;
 use crate::policy::service::ServiceId;
 use crate::policy::token_rules::{IssuerId, TokenServerFault};
-use crate::protocol::token::verdict::{Judgement, TokenFault};
+use crate::protocol::payload::aead::Aead;
+use crate::protocol::payload::binary_http::{Framing, RequestControl, push_request_head};
+use crate::protocol::payload::ticket::AppIdentity;
+use crate::protocol::token::verdict::{ApplicationClaims, Judgement, TokenFault};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -167,5 +171,50 @@ fn a_mapper_says_what_is_forwarded() {
         } else {
             assert_eq!(refused(&mut stage).0, status);
         }
+    }
+}
+
+#[test]
+fn a_sealed_request_is_judged_by_its_inner_token_and_both_must_name_one_application() {
+    let named = |id: &str, version: &str| ApplicationClaims {
+        id: Some(id.into()),
+        platform: Some("ios".into()),
+        version: Some(version.into()),
+    };
+    for (application, status) in [
+        (named("shop", "2.4.1"), 200),
+        (ApplicationClaims::default(), 200),
+        (named("shop", "2.4.2"), 403),
+        (named("bank", "2.4.1"), 403),
+    ] {
+        let rule = JudgedRule::new(&[jwt_issuer()], vec![IssuerId(0)]);
+        let access = AccessRule { token: TokenRule::Judged(Arc::new(rule)), client_certificate: None };
+        let rules = Ruleset {
+            issuers: vec![jwt_issuer()],
+            payload: Some(Arc::new(payload_rules())),
+            ..ruleset_of(vec![Route { access, ..open_route() }])
+        };
+        let mut stage = stage_under(Rules::new(Arc::new(rules)));
+        let judgement = Judgement { expires: 10, application, ..judgement() };
+        stage.answer = Some(Answer::Token(TokenAnswer::Good(Arc::new(judgement))));
+        let mut app = App::named(Aead::Aes128Gcm, AppIdentity::new("shop", "ios", "2.4.1"));
+        let control = RequestControl { method: b"GET", scheme: b"https", authority: b"a.test", path: b"/a" };
+        let mut message = Vec::new();
+        let fields = [(&b"authorization"[..], &b"Bearer abc"[..])];
+        push_request_head(Framing::Known, &control, fields.into_iter(), &mut message);
+        // The token of the outer request is nobody's.
+        let wire = posted(&app.seal(1, &message));
+        let text = b"POST /.well-known/payload-message HTTP/1.1\r\n";
+        assert!(wire.starts_with(text));
+        let wire = [text, &b"Authorization: Bearer outer\r\n"[..], &wire[text.len()..]].concat();
+        stage.client(wire);
+        assert_eq!(stage.questions, ["token abc"]);
+        assert_eq!(stage.at_server().is_empty(), status != 200);
+        if status == 200 {
+            stage.server(OK);
+        }
+        let answer = app.open(&stage.bytes_at_client());
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert_eq!(answer.content.contains("payload-app-mismatch"), status != 200, "{answer:?}");
     }
 }
