@@ -7,8 +7,10 @@ mod rules;
 mod warm_loop;
 
 use std::alloc::System;
+use std::sync::Arc;
 
-use ringwall::policy::exchange::Side;
+use ringwall::policy::exchange::{Answer, Side, TokenAnswer};
+use ringwall::protocol::token::verdict::{Judgement, NO_EXPIRY};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use warm_loop::WarmLoop;
 
@@ -20,10 +22,35 @@ const GET: &str = "GET /orders/42?full=1 HTTP/1.1\r\nHost: api.example.com\r\nUs
     Accept: text/html,application/json\r\nAccept-Language: en\r\nAccept-Encoding: gzip, br\r\nCookie: session=0123456789\r\n\
     Authorization: Bearer 0123456789abcdef\r\nConnection: keep-alive\r\n\r\n";
 
+fn judgement() -> Judgement {
+    Judgement {
+        issuer: 0,
+        expires: NO_EXPIRY,
+        subject: Some("alice".into()),
+        client_id: None,
+        issuer_name: None,
+        jti: None,
+        scopes: Box::default(),
+        audience: Box::default(),
+        amr: Box::default(),
+        acr: None,
+        auth_time: None,
+        constraint: None,
+        application: Default::default(),
+        claims: "{}".into(),
+        user: None,
+        may_be_cached: true,
+    }
+}
+
 /// Holds that after a warm-up `request` and `response` pass without a single allocation.
 #[track_caller]
 fn check(request: &[u8], response: &[u8]) {
-    let mut warm = WarmLoop::new();
+    check_in(WarmLoop::new(), request, response);
+}
+
+#[track_caller]
+fn check_in(mut warm: WarmLoop, request: &[u8], response: &[u8]) {
     for _ in 0..3 {
         warm.exchange(request, response);
     }
@@ -45,6 +72,9 @@ fn main() {
     let chunked =
         format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2800;x\r\n{body}\r\n0\r\n\r\n");
     check(GET.as_bytes(), sized.as_bytes());
+    // With a token that is known, and a field made of what it says.
+    let known = Answer::Token(TokenAnswer::Good(Arc::new(judgement())));
+    check_in(WarmLoop::knowing(rules::judged_rules(), known), GET.as_bytes(), sized.as_bytes());
     check(GET.as_bytes(), chunked.as_bytes());
     check(GET.as_bytes(), b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 304 Not Modified\r\n\r\n");
     let head = "POST /orders HTTP/1.1\r\nHost: api.example.com\r\n";

@@ -1,31 +1,65 @@
 //! The rules the simulated proxy serves by: one upstream of two servers behind every path.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use ringwall::policy::access_rule::AccessRule;
+use ringwall::policy::access_rule::{AccessRule, JudgedRule, TokenRule};
+use ringwall::policy::field_template::FieldTemplate;
 use ringwall::policy::path_rules::PathPattern;
 use ringwall::policy::payload_rules::{PayloadMode, PayloadRules};
 use ringwall::policy::route_table::{Route, RouteTable, RouteTarget};
 use ringwall::policy::ruleset::{Forwarding, Limits, Rules, Ruleset, Server, Timeouts, Upstream, UpstreamId};
+use ringwall::policy::token_rules::{CacheRules, Issuer, IssuerId, IssuerKind, KeySource};
+use ringwall::protocol::token::claims::JwtRules;
 
 /// Servers of the one upstream.
 pub(crate) const SERVERS: u16 = 2;
 
 /// Everything goes to the upstream, and with `payload` comes sealed or not.
 pub(crate) fn rules(payload: Option<PayloadRules>) -> Rules {
-    Rules::new(Arc::new(Ruleset {
+    Rules::new(Arc::new(ruleset(payload, route())))
+}
+
+/// Everything goes to the upstream that has a good token of the one issuer, whose subject it gets.
+#[allow(dead_code, reason = "not every measurement is of tokens")]
+pub(crate) fn judged_rules() -> Rules {
+    let issuers = vec![issuer()];
+    let rule = JudgedRule::new(&issuers, vec![IssuerId(0)]);
+    let access = AccessRule { token: TokenRule::Judged(Arc::new(rule)), client_certificate: None };
+    let subject = FieldTemplate::parse("{sub}").expect("a template");
+    let route = Route { access, set_headers: vec![("x-user".to_owned(), subject)], ..route() };
+    Rules::new(Arc::new(Ruleset { issuers, ..ruleset(None, route) }))
+}
+
+fn issuer() -> Issuer {
+    let rules = JwtRules {
+        index: 0,
+        issuer: "https://login.test".into(),
+        audience: vec!["orders".into()],
+        algorithms: Vec::new(),
+        requires_type: true,
+        skew: 0,
+        is_fapi: false,
+    };
+    let cache = CacheRules { positive: Duration::ZERO, negative: Duration::ZERO, entries: 0 };
+    let kind = IssuerKind::Jwt { rules, keys: KeySource::File("keys.json".into()) };
+    Issuer { name: "main".to_owned(), kind, cache }
+}
+
+fn ruleset(payload: Option<PayloadRules>, route: Route) -> Ruleset {
+    Ruleset {
         generation: 1,
         listeners: Vec::new(),
         upstreams: vec![upstream()],
         services: Vec::new(),
         issuers: Vec::new(),
         mappers: Vec::new(),
-        routes: RouteTable::new(vec![route()]),
+        routes: RouteTable::new(vec![route]),
         timeouts: Timeouts::default(),
         limits: Limits::default(),
         forwarding: Forwarding::default(),
         payload: payload.map(Arc::new),
-    }))
+    }
 }
 
 fn upstream() -> Upstream {

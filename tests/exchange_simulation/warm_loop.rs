@@ -3,7 +3,7 @@
 //! Used where an exchange is measured: what it costs here is the exchange's own.
 
 use ringwall::policy::exchange::{
-    Action, Event, Exchange, MessageId, PayloadWorld, Peer, Remembered, Scratch, Side, World,
+    Action, Answer, Event, Exchange, MessageId, PayloadWorld, Peer, Remembered, Scratch, Side, World,
 };
 use ringwall::policy::payload_keys::PayloadKeys;
 use ringwall::policy::payload_rules::PayloadRules;
@@ -28,6 +28,8 @@ pub(crate) struct WarmLoop {
     now: u64,
     /// Present: sealed messages are taken.
     keys: Option<PayloadKeys>,
+    /// What the worker knows.
+    answer: Option<Answer>,
     pub(crate) exchanges: u64,
 }
 
@@ -43,6 +45,12 @@ impl WarmLoop {
         Self::under(rules::rules(Some(rules)), Some(keys))
     }
 
+    /// One under these rules, whose worker knows this answer.
+    #[allow(dead_code, reason = "not every measurement has something to ask")]
+    pub(crate) fn knowing(rules: Rules, answer: Answer) -> Self {
+        Self { answer: Some(answer), ..Self::under(rules, None) }
+    }
+
     fn under(rules: Rules, keys: Option<PayloadKeys>) -> Self {
         let mut buffers = BufferPool::default();
         let peer = Peer {
@@ -55,7 +63,19 @@ impl WarmLoop {
         let arrived = [Vec::with_capacity(1 << 20), Vec::with_capacity(1 << 20)];
         let scratch = Scratch::default();
         let reads = [None, None];
-        Self { exchange, rules, buffers, scratch, idle, reads, arrived, now: 1, keys, exchanges: 0 }
+        Self {
+            exchange,
+            rules,
+            buffers,
+            scratch,
+            idle,
+            reads,
+            arrived,
+            now: 1,
+            keys,
+            answer: None,
+            exchanges: 0,
+        }
     }
 
     /// Lets `request` and then `response` pass.
@@ -130,7 +150,7 @@ impl WarmLoop {
             buffers: &mut self.buffers,
             scratch: &mut self.scratch,
             choose: &mut |_, _, _| Some(0),
-            consult: &mut |_| None,
+            consult: &mut |_| self.answer.clone(),
             remember_proof: &mut |_, _| false,
             random: &mut || 0x0123_4567_89ab_cdef,
             draining: false,
