@@ -11,7 +11,7 @@ mod warm_loop;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use ringwall::protocol::payload::aead::Aead;
-use sealed_message::{keys, payload_rules, request};
+use sealed_message::{keys, request};
 use warm_loop::WarmLoop;
 
 const CONTENT: usize = 1024;
@@ -31,7 +31,7 @@ fn exchanges(criterion: &mut Criterion) {
     for aead in Aead::ALL {
         let keys = keys();
         let message = request(&keys, aead, 1, CONTENT);
-        let mut warm = WarmLoop::sealed(payload_rules(), keys);
+        let mut warm = WarmLoop::sealed(keys);
         group.bench_function(format!("sealed, {aead:?}"), |bencher| {
             bencher.iter(|| warm.exchange(&message, response.as_bytes()));
         });

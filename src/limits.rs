@@ -36,6 +36,8 @@ pub const LARGE_BUFFERS_PER_WORKER: usize = 256;
 /// Free small buffers a worker keeps for the next connection (512 KiB); more are given back to the allocator. Busy
 /// connections keep theirs, so that this many serve those that come and go.
 pub const SMALL_BUFFERS_KEPT: usize = 64;
+/// Free large buffers a worker keeps (4 MiB): bulk transfers are few and long, and one more allocation is nothing to them.
+pub const LARGE_BUFFERS_KEPT: usize = 16;
 
 const _: () =
     assert!(HEAD_ROOM.is_multiple_of(BUFFER_ALIGNMENT) && HEAD_ROOM + TAIL_ROOM < BUFFER_SMALL_BYTES / 2);

@@ -63,6 +63,11 @@ fn payload_chunks() {
     replay("payload_chunks", fuzzing::payload_chunks);
 }
 
+#[test]
+fn tokens() {
+    replay("token", fuzzing::token);
+}
+
 #[expect(clippy::disallowed_methods, reason = "how long to replay is the caller's choice")]
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name)

@@ -12,7 +12,7 @@ use std::alloc::System;
 
 use ringwall::policy::exchange::Side;
 use ringwall::protocol::payload::aead::Aead;
-use sealed_message::{keys, payload_rules, request};
+use sealed_message::{keys, request};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use warm_loop::WarmLoop;
 
@@ -28,7 +28,7 @@ fn check(aead: Aead, content: usize, response: &[u8]) {
     let keys = keys();
     let number = |number: usize| request(&keys, aead, number as u64, content);
     let messages: Vec<_> = (0..WARM_UP + COUNTED).map(number).collect();
-    let mut warm = WarmLoop::sealed(payload_rules(), keys);
+    let mut warm = WarmLoop::sealed(keys);
     for message in &messages[..WARM_UP] {
         warm.exchange(message, response);
     }

@@ -28,19 +28,6 @@ pub(super) struct NamedRule<'t> {
 
 /// Words that are no names of rules.
 const WORDS: [&str; 2] = ["open", "upstream"];
-/// Keys that ask something of a token.
-const TOKEN_KEYS: &[&str] = &[
-    "acr",
-    "amr",
-    "audience",
-    "client_id",
-    "id_token",
-    "issuer",
-    "max_age",
-    "realm",
-    "scope",
-    "sender_constraint",
-];
 /// What MobileFirst's tokens never say.
 const UNKNOWN_TO_MOBILEFIRST: &[&str] = &["acr", "amr", "audience", "max_age", "sender_constraint"];
 const SENDER_CONSTRAINTS: &[(&str, SenderConstraint)] =
@@ -95,7 +82,8 @@ pub(super) fn access(
 fn rule(section: &Section<'_>, issuers: &[ReadIssuer<'_>]) -> Option<AccessRule> {
     let certificate = section.get("client_certificate");
     let certificate = certificate.map(|field| client_certificate(section, &field));
-    let asks_for_token = TOKEN_KEYS.iter().any(|key| section.get(key).is_some());
+    let asks_for_token =
+        schema::ACCESS.iter().any(|key| *key != "client_certificate" && section.get(key).is_some());
     if !asks_for_token && certificate.is_some() {
         return Some(AccessRule { token: TokenRule::NotNeeded, client_certificate: certificate? });
     }

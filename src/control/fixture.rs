@@ -11,7 +11,6 @@ use super::status::{
 use crate::limits;
 use crate::net::payload::settings::PayloadKeySettings;
 use crate::net::tls::TlsSettings;
-use crate::policy::payload_rules::{ApplicationRules, PayloadRules};
 use crate::policy::route_table::RouteTable;
 use crate::policy::ruleset::{
     Forwarding, HealthCheck, Limits, Listener, Ruleset, Server, Timeouts, Upstream, UpstreamId,
@@ -54,22 +53,10 @@ pub(crate) fn ruleset() -> Ruleset {
 /// [`settings`] with payload encryption, whose keys are made at the start.
 pub(crate) fn sealed_settings() -> Settings {
     let mut settings = settings();
-    settings.ruleset.payload = Some(Arc::new(payload_rules()));
+    settings.ruleset.payload = Some(Arc::default());
     let (keys, replay_entries) = (PayloadKeySettings::default(), limits::PAYLOAD_REPLAY_ENTRIES);
     settings.payload = Some(PayloadSettings { keys, replay_entries });
     settings
-}
-
-/// Payload encryption with all defaults, and no policy.
-pub(crate) fn payload_rules() -> PayloadRules {
-    PayloadRules {
-        session_lifetime: limits::PAYLOAD_SESSION_LIFETIME,
-        window: limits::PAYLOAD_WINDOW,
-        session_entries: limits::PAYLOAD_SESSION_ENTRIES,
-        relays: Vec::new(),
-        applications: ApplicationRules::default(),
-        service: None,
-    }
 }
 
 fn listener() -> Listener {

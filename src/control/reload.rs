@@ -191,7 +191,7 @@ mod tests {
     fn sealed(window: u64, replay_entries: u64, session_entries: u32) -> Settings {
         let mut settings = fixture::sealed_settings();
         let window = Duration::from_secs(window);
-        let rules = PayloadRules { window, session_entries, ..fixture::payload_rules() };
+        let rules = PayloadRules { window, session_entries, ..PayloadRules::default() };
         settings.ruleset.payload = Some(Arc::new(rules));
         settings.payload.as_mut().unwrap().replay_entries = replay_entries;
         settings

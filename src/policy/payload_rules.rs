@@ -24,6 +24,7 @@ use ipnet::IpNet;
 
 use super::payload_policy::PolicyAnswer;
 use super::service::ServiceId;
+use crate::limits;
 use crate::protocol::payload::ticket::AppIdentity;
 
 /// Whether a route takes sealed and plain requests.
@@ -53,6 +54,20 @@ pub struct PayloadRules {
     pub applications: ApplicationRules,
     /// Whom to ask about applications that have no rule; absent: nobody.
     pub service: Option<PolicyService>,
+}
+
+impl Default for PayloadRules {
+    /// An empty `[payload]`: what `limits` says, with rules for no application.
+    fn default() -> Self {
+        Self {
+            session_lifetime: limits::PAYLOAD_SESSION_LIFETIME,
+            window: limits::PAYLOAD_WINDOW,
+            session_entries: limits::PAYLOAD_SESSION_ENTRIES,
+            relays: Vec::new(),
+            applications: ApplicationRules::default(),
+            service: None,
+        }
+    }
 }
 
 /// Rules for applications, found by the application's id.

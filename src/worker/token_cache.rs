@@ -123,35 +123,19 @@ impl TokenCaches {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::access_rule::fixture::judgement;
     use crate::protocol::token::verdict::NO_EXPIRY;
 
     const RULES: CacheRules =
         CacheRules { positive: Duration::from_secs(60), negative: Duration::from_secs(5), entries: 1000 };
     const UNIX: u64 = 1_800_000_000;
 
-    fn judgement(expires: u64) -> Judgement {
-        Judgement {
-            issuer: 0,
-            expires,
-            subject: Some("u".into()),
-            client_id: None,
-            issuer_name: None,
-            jti: None,
-            scopes: Box::default(),
-            audience: Box::default(),
-            amr: Box::default(),
-            acr: None,
-            auth_time: None,
-            constraint: None,
-            application: Default::default(),
-            claims: "{}".into(),
-            user: None,
-            may_be_cached: true,
-        }
+    fn expiring(expires: u64) -> Judgement {
+        Judgement { expires, ..judgement() }
     }
 
     fn good(expires: u64) -> Verdict {
-        Verdict::Good(Arc::new(judgement(expires)))
+        Verdict::Good(Arc::new(expiring(expires)))
     }
 
     fn hash(number: u64) -> TokenHash {
@@ -197,7 +181,7 @@ mod tests {
     #[test]
     fn what_holds_for_one_request_alone_is_not_kept() {
         let cache = TokenCache::new(&RULES, 1);
-        let counted = Verdict::Good(Arc::new(Judgement { may_be_cached: false, ..judgement(NO_EXPIRY) }));
+        let counted = Verdict::Good(Arc::new(Judgement { may_be_cached: false, ..expiring(NO_EXPIRY) }));
         let unknown_key = Verdict::Bad(TokenFault::UnknownKey);
         let early = Verdict::Bad(TokenFault::NotYetValid);
         for verdict in [counted, good(UNIX), unknown_key, early] {
@@ -237,7 +221,7 @@ mod tests {
         // Large ones take the place of several.
         let claims: Box<str> = "x".repeat(8 * TOKEN_ENTRY_BYTES).into();
         for number in 0..1000 {
-            let large = Judgement { claims: claims.clone(), ..judgement(NO_EXPIRY) };
+            let large = Judgement { claims: claims.clone(), ..expiring(NO_EXPIRY) };
             cache.insert(hash(number), &Verdict::Good(Arc::new(large)), Monotonic(9), UNIX);
         }
         cache.good.run_pending_tasks();

@@ -1,10 +1,8 @@
 //! Messages of a payload session as a client sends them, and what opens them, for those who measure exchanges.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ringwall::policy::payload_keys::{PayloadClock, PayloadKeys};
-use ringwall::policy::payload_rules::{ApplicationRules, PayloadRules};
 use ringwall::protocol::moment::Monotonic;
 use ringwall::protocol::payload::aead::Aead;
 use ringwall::protocol::payload::binary_http::{
@@ -31,17 +29,6 @@ pub(crate) fn keys() -> PayloadKeys {
         tickets: TicketKeys::new(vec![TicketKey::new(&[9; 32])]).expect("a key"),
         starts: vec![START],
         clock: PayloadClock { started: Monotonic(0), unix: NOW, window: 30 },
-    }
-}
-
-pub(crate) fn payload_rules() -> PayloadRules {
-    PayloadRules {
-        session_lifetime: Duration::from_secs(3600),
-        window: Duration::from_secs(30),
-        session_entries: 1024,
-        relays: Vec::new(),
-        applications: ApplicationRules::default(),
-        service: None,
     }
 }
 

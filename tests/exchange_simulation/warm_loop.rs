@@ -41,8 +41,8 @@ impl WarmLoop {
 
     /// One that takes messages sealed under these keys.
     #[allow(dead_code, reason = "not every measurement is of sealed messages")]
-    pub(crate) fn sealed(rules: PayloadRules, keys: PayloadKeys) -> Self {
-        Self::under(rules::rules(Some(rules)), Some(keys))
+    pub(crate) fn sealed(keys: PayloadKeys) -> Self {
+        Self::under(rules::rules(Some(PayloadRules::default())), Some(keys))
     }
 
     /// One under these rules, whose worker knows this answer.

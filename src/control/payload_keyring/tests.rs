@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::control::fixture;
 use crate::net::payload::key_file::{payload_key_text, signing_key_text, ticket_key_text};
 use crate::net::payload::settings::{DocumentSettings, DocumentSource};
 use crate::protocol::payload::aead::Aead;
@@ -62,7 +61,7 @@ fn at(seconds: u64) -> Moment {
 }
 
 fn begin(settings: PayloadKeySettings) -> PayloadKeyring {
-    PayloadKeyring::begin(settings, &fixture::payload_rules(), at(0)).unwrap()
+    PayloadKeyring::begin(settings, &PayloadRules::default(), at(0)).unwrap()
 }
 
 fn signed(keys: Vec<PathBuf>, signing_key: PathBuf) -> PayloadKeySettings {
@@ -137,7 +136,7 @@ fn ticket_keys_made_here_rotate_and_are_gone_when_their_last_ticket_is() {
 
 #[test]
 fn a_ticket_key_made_here_seals_no_shorter_than_a_session_lasts() {
-    let rules = PayloadRules { session_lifetime: Duration::from_secs(5 * HOUR), ..fixture::payload_rules() };
+    let rules = PayloadRules { session_lifetime: Duration::from_secs(5 * HOUR), ..PayloadRules::default() };
     let mut ring = PayloadKeyring::begin(PayloadKeySettings::default(), &rules, at(0)).unwrap();
     let first = ticket(&ring.keys());
     assert_eq!(ring.next_turn(), Some(at(5 * HOUR).monotonic));

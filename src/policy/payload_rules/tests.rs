@@ -9,14 +9,7 @@ fn rule(id: &str, platform: Option<&str>, version: &str, encryption: Encryption)
 }
 
 fn rules(applications: Vec<ApplicationRule>) -> PayloadRules {
-    PayloadRules {
-        session_lifetime: limits::PAYLOAD_SESSION_LIFETIME,
-        window: limits::PAYLOAD_WINDOW,
-        session_entries: limits::PAYLOAD_SESSION_ENTRIES,
-        relays: Vec::new(),
-        applications: ApplicationRules::new(applications),
-        service: None,
-    }
+    PayloadRules { applications: ApplicationRules::new(applications), ..PayloadRules::default() }
 }
 
 fn with_service(applications: Vec<ApplicationRule>) -> PayloadRules {

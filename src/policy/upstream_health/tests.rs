@@ -18,6 +18,7 @@ fn resting() -> PassiveHealth {
     let mut health = health();
     for _ in 0..limits::PASSIVE_FAILURES {
         assert!(health.usable(UPSTREAM, 0, START));
+        health.note_chosen(UPSTREAM, 0, START);
         health.note_failure(UPSTREAM, 0, START, 0);
     }
     health
@@ -82,6 +83,22 @@ fn failed_trials_double_the_rest_up_to_its_bound() {
         assert!(!health.usable(UPSTREAM, 0, Monotonic(end.0 - 1)), "shorter than {seconds} s");
         assert!(health.usable(UPSTREAM, 0, end), "longer than {seconds} s");
         now = end;
+    }
+}
+
+#[test]
+fn success_ends_every_rest_however_many_came_before() {
+    for trials in 0..2 * u64::from(limits::PASSIVE_FAILURES) {
+        let mut health = resting();
+        let mut now = START;
+        for _ in 0..trials {
+            now = now.after(limits::PASSIVE_REST_MAX);
+            health.note_chosen(UPSTREAM, 0, now);
+            health.note_failure(UPSTREAM, 0, now, 0);
+        }
+        assert!(!health.usable(UPSTREAM, 0, now));
+        health.note_success(UPSTREAM, 0);
+        assert!(health.usable(UPSTREAM, 0, now), "after {trials} failed trials");
     }
 }
 

@@ -195,3 +195,22 @@ fn faults_are_refused_before_the_rest_is_there() {
     }
     assert!(matches!(parse_proxy_header(b""), Ok(Progress::NeedMore { searched: 0 })));
 }
+
+#[test]
+fn the_words_for_faults_are_stable() {
+    for (fault, word) in [
+        (Fault::Signature, "signature"),
+        (Fault::LineEnd, "line-end"),
+        (Fault::Line, "line"),
+        (Fault::Address, "address"),
+        (Fault::Port, "port"),
+        (Fault::Version, "version"),
+        (Fault::Command, "command"),
+        (Fault::Family, "family"),
+        (Fault::TooLong, "too-long"),
+        (Fault::TooShort, "too-short"),
+        (Fault::Values, "values"),
+    ] {
+        assert_eq!(fault.reason(), word);
+    }
+}

@@ -1,7 +1,9 @@
 //! Free buffers of one worker, and the choice of a size.
 
 use super::{BufferSize, WireBuffer};
-use crate::limits::{LARGE_BUFFERS_PER_WORKER, MESSAGE_BUFFERS_PER_WORKER, SMALL_BUFFERS_KEPT};
+use crate::limits::{
+    LARGE_BUFFERS_KEPT, LARGE_BUFFERS_PER_WORKER, MESSAGE_BUFFERS_PER_WORKER, SMALL_BUFFERS_KEPT,
+};
 
 /// Free buffers of one worker. The number of large ones alive is bounded; of small ones only how many are kept,
 /// because the number of busy connections bounds the rest.
@@ -125,5 +127,19 @@ impl BufferPool {
     }
 }
 
-/// Free large buffers kept (4 MiB).
-const LARGE_BUFFERS_KEPT: usize = 16;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_free_buffers_are_kept_than_the_limits_say() {
+        let mut pool = BufferPool::default();
+        let large: Vec<_> = std::iter::from_fn(|| pool.take_large()).collect();
+        assert_eq!(large.len(), LARGE_BUFFERS_PER_WORKER);
+        large.into_iter().for_each(|buffer| pool.give(buffer));
+        assert_eq!((pool.large.len(), pool.large_alive), (LARGE_BUFFERS_KEPT, LARGE_BUFFERS_KEPT));
+        let small: Vec<_> = (0..2 * SMALL_BUFFERS_KEPT).map(|_| pool.take_small()).collect();
+        small.into_iter().for_each(|buffer| pool.give(buffer));
+        assert_eq!(pool.small_free(), SMALL_BUFFERS_KEPT);
+    }
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::*;
-use super::sealed::{App, NOW, message, ok, payload_rules, posted, rules, stage_under};
+use super::sealed::{App, NOW, message, ok, posted, rules, stage_under};
 use super::stage::Stage;
 use crate::policy::payload_policy::PolicyAnswer;
 use crate::policy::payload_rules::{Encryption, PayloadMode, PayloadRules, PolicyService};
@@ -17,7 +17,10 @@ const REQUIRED: PolicyAnswer = PolicyAnswer::Says(Encryption::Required);
 fn stage() -> Stage {
     let service =
         PolicyService { service: ServiceId(0), cache_time: Duration::from_secs(1), cache_entries: 1 };
-    stage_under(rules(PayloadMode::Require, PayloadRules { service: Some(service), ..payload_rules() }))
+    stage_under(rules(
+        PayloadMode::Require,
+        PayloadRules { service: Some(service), ..PayloadRules::default() },
+    ))
 }
 
 fn shop() -> App {

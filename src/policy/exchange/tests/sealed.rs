@@ -9,7 +9,7 @@ use super::super::*;
 use super::stage::{Stage, Vault, open_route, ruleset_of};
 use crate::limits;
 use crate::policy::payload_keys::{PayloadClock, PayloadKeys};
-use crate::policy::payload_rules::{ApplicationRules, PayloadMode, PayloadRules};
+use crate::policy::payload_rules::{PayloadMode, PayloadRules};
 use crate::policy::route_table::Route;
 use crate::policy::ruleset::Ruleset;
 use crate::protocol::payload::aead::{Aead, TAG_LEN};
@@ -190,24 +190,13 @@ pub(super) fn keys() -> PayloadKeys {
     }
 }
 
-pub(super) fn payload_rules() -> PayloadRules {
-    PayloadRules {
-        session_lifetime: Duration::from_secs(3600),
-        window: Duration::from_secs(30),
-        session_entries: 1024,
-        relays: Vec::new(),
-        applications: ApplicationRules::default(),
-        service: None,
-    }
-}
-
 pub(super) fn rules(mode: PayloadMode, payload: PayloadRules) -> Rules {
     let routes = vec![Route { payload: mode, ..open_route() }];
     Rules::new(Arc::new(Ruleset { payload: Some(Arc::new(payload)), ..ruleset_of(routes) }))
 }
 
 fn stage(mode: PayloadMode) -> Stage {
-    stage_under(rules(mode, payload_rules()))
+    stage_under(rules(mode, PayloadRules::default()))
 }
 
 pub(super) fn stage_under(rules: Rules) -> Stage {

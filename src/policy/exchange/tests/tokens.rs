@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::super::*;
-use super::sealed::{App, payload_rules, posted, stage_under};
+use super::sealed::{App, posted, stage_under};
 use super::stage::{Stage, open_route, ruleset_of};
 use crate::policy::access_rule::fixture::{judgement, jwt_issuer};
 use crate::policy::access_rule::{AccessRule, JudgedRule, TokenRule};
 use crate::policy::field_template::FieldTemplate;
+use crate::policy::payload_rules::PayloadRules;
 use crate::policy::request_mapper::{Mapped, Mapper, MapperFault, MapperId};
 use crate::policy::route_table::Route;
 use crate::policy::ruleset::Ruleset;
@@ -191,7 +192,7 @@ fn a_sealed_request_is_judged_by_its_inner_token_and_both_must_name_one_applicat
         let access = AccessRule { token: TokenRule::Judged(Arc::new(rule)), client_certificate: None };
         let rules = Ruleset {
             issuers: vec![jwt_issuer()],
-            payload: Some(Arc::new(payload_rules())),
+            payload: Some(Arc::new(PayloadRules::default())),
             ..ruleset_of(vec![Route { access, ..open_route() }])
         };
         let mut stage = stage_under(Rules::new(Arc::new(rules)));

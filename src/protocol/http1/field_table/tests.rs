@@ -80,7 +80,7 @@ fn answers_about_kinds_agree_with_a_scan() {
         for (number, kind) in pushed.into_iter().enumerate() {
             table.push(field(number, kind));
         }
-        assert_eq!(table.len(), pushed.len(), "round {round}");
+        assert_eq!((table.len(), table.is_empty()), (pushed.len(), false), "round {round}");
         for kind in KNOWN.map(|(_, kind)| kind).into_iter().chain([FieldKind::Other]) {
             let expected: Vec<Field> = table.iter().filter(|field| field.kind == kind).copied().collect();
             assert_eq!(table.all(kind).copied().collect::<Vec<_>>(), expected, "{kind:?}");
