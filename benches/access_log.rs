@@ -46,6 +46,7 @@ fn record(batch: &mut LogBatch) -> AccessRecord {
         certificate_digest: Span::default(),
         detail: None,
         payload: None,
+        token: None,
     }
 }
 

@@ -85,6 +85,7 @@ acr = ["gold", "silver"]
 max_age = "5m"
 realm = "orders"
 sender_constraint = "any"
+dpop_nonce = "require"
 [[route]]
 path = "/1"
 upstream = "a"
@@ -199,6 +200,7 @@ fn access_rules_say_what_a_token_must_be() {
         realm: Some("orders".to_owned()),
         id_token: false,
         sender_constraint: Some(SenderConstraint::Any),
+        requires_nonce: true,
         takes_pair: false,
     };
     assert_eq!(*rule(0), expected);

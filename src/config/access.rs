@@ -29,7 +29,10 @@ pub(super) struct NamedRule<'t> {
 /// Words that are no names of rules.
 const WORDS: [&str; 2] = ["open", "upstream"];
 /// What MobileFirst's tokens never say.
-const UNKNOWN_TO_MOBILEFIRST: &[&str] = &["acr", "amr", "audience", "max_age", "sender_constraint"];
+const UNKNOWN_TO_MOBILEFIRST: &[&str] =
+    &["acr", "amr", "audience", "dpop_nonce", "max_age", "sender_constraint"];
+/// Of what is asked for or not.
+const REQUIRED: &[(&str, ())] = &[("require", ())];
 const SENDER_CONSTRAINTS: &[(&str, SenderConstraint)] =
     &[("dpop", SenderConstraint::Dpop), ("mtls", SenderConstraint::Mtls), ("any", SenderConstraint::Any)];
 
@@ -109,15 +112,18 @@ fn judged_rule(section: &Section<'_>, issuers: &[ReadIssuer<'_>]) -> Option<Judg
         }),
         max_age: section.get("max_age").and_then(|field| field.seconds(ages)),
         realm: section.get("realm").and_then(|field| field.parsed("a realm", parse_realm)),
-        id_token: section
-            .get("id_token")
-            .and_then(|field| field.choice(&[("require", true)]))
-            .unwrap_or(false),
+        id_token: section.get("id_token").and_then(|field| field.choice(REQUIRED)).is_some(),
         sender_constraint: section
             .get("sender_constraint")
             .and_then(|field| field.choice(SENDER_CONSTRAINTS)),
+        requires_nonce: section.get("dpop_nonce").and_then(|field| field.choice(REQUIRED)).is_some(),
         ..JudgedRule::default()
     };
+    if let Some(field) = section.get("dpop_nonce")
+        && rule.sender_constraint == Some(SenderConstraint::Mtls)
+    {
+        field.object("tokens bound to certificates come without proofs; remove it, or let `sender_constraint` be \"any\"");
+    }
     let own = own??;
     let of = |id: &IssuerId| issuers.get(usize::from(id.0));
     nobody_is_left_out(section, rule.id_token, &own.iter().filter_map(of).collect::<Vec<_>>());

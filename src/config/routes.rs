@@ -36,6 +36,8 @@ pub(super) struct Names<'n> {
 /// Settings of a request that goes to a server: on an answer they would silently do nothing.
 const FORWARDING_KEYS: &[&str] =
     &["mapper", "rewrite", "set_headers", "strip_prefix", "timeouts", "upstream_host"];
+/// Where a Token Server revokes tokens if nothing else is said.
+const REVOCATION: &str = "/oauth/v1/revoke";
 /// Statuses that make no sense without `Location`.
 const REDIRECTS: &[u16] = &[301, 302, 303, 307, 308];
 
@@ -91,6 +93,7 @@ fn route(section: &Section<'_>, names: &Names<'_>) -> Option<Route> {
         set_headers: headers(section, "set_headers", parse_request_field, parse_field_template),
         response_headers: headers(section, "response_headers", parse_response_field, parse_field_value),
         endpoints: endpoints(section),
+        revocation: revocation(section, kind),
         response_timeout: timeout("response"),
         body_timeout: timeout("body"),
         connect_timeout: timeout("connect"),
@@ -364,6 +367,26 @@ fn endpoints(section: &Section<'_>) -> Option<Endpoints> {
         allow: some_of(&section, "allow", "all paths", pattern),
         deny: some_of(&section, "deny", "none", pattern),
     })
+}
+
+/// Where tokens are revoked: said, or where Token Servers of the model system have it.
+fn revocation(section: &Section<'_>, kind: RouteKind) -> Vec<PathPattern> {
+    let said = section.table("endpoints", schema::ENDPOINTS);
+    let said = said.filter(|endpoints| endpoints.get("revocation").is_some());
+    match (kind, said) {
+        (RouteKind::TokenServer, None) => PathPattern::parse(REVOCATION).into_iter().collect(),
+        (RouteKind::TokenServer, Some(endpoints)) => some_of(&endpoints, "revocation", "none", |field| {
+            field.parsed("a path pattern or a list of them", PathPattern::parse)
+        }),
+        (RouteKind::Resource | RouteKind::Transparent, said) => {
+            if let Some(field) = said.and_then(|endpoints| endpoints.get("revocation")) {
+                field.object(
+                    "tokens are revoked at the Token Server; write `kind = \"token-server\"` or remove it",
+                );
+            }
+            Vec::new()
+        }
+    }
 }
 
 fn position(name: &str, names: &[&str]) -> Option<u16> {

@@ -114,6 +114,7 @@ pub(super) const ACCESS: &[&str] = &[
     "audience",
     "client_certificate",
     "client_id",
+    "dpop_nonce",
     "id_token",
     "issuer",
     "max_age",
@@ -145,7 +146,7 @@ pub(super) const ROUTE: &[&str] = &[
 ];
 pub(super) const CLIENT_CERTIFICATE: &[&str] = &["san", "sha256"];
 pub(super) const ANSWER: &[&str] = &["location", "status"];
-pub(super) const ENDPOINTS: &[&str] = &["allow", "deny"];
+pub(super) const ENDPOINTS: &[&str] = &["allow", "deny", "revocation"];
 pub(super) const ROUTE_TIMEOUTS: &[&str] = &["body", "connect", "response"];
 pub(super) const ROUTE_LIMITS: &[&str] = &["body_bytes"];
 

@@ -229,10 +229,11 @@ impl Process {
         let restart = self.force.as_ref().and_then(|force| force.supervisor.next_start());
         let view = self.force.as_ref().and_then(|force| force.view_due);
         let keys = self.payload.as_ref().and_then(PayloadKeyring::next_turn);
-        let replays =
-            self.force.as_ref().and(self.payload.as_ref()).map(|_| self.sweep_due.min(self.replay_look_due));
+        let remembers = |force: &&Force| self.payload.is_some() || !force.rules.issuers.is_empty();
+        let sweep = self.force.as_ref().filter(remembers).map(|_| self.sweep_due);
+        let look = self.force.as_ref().and(self.payload.as_ref()).map(|_| self.replay_look_due);
         let issuers = self.force.as_ref().and_then(|_| self.keys.next_turn());
-        [stage, pending, restart, view, keys, replays, issuers, self.tls.next_look()]
+        [stage, pending, restart, view, keys, sweep, look, issuers, self.tls.next_look()]
             .into_iter()
             .flatten()
             .min()
@@ -424,7 +425,7 @@ impl Process {
             key_requests: Arc::clone(&self.key_requests),
             payload_keys: self.payload.as_ref().map(PayloadKeyring::keys),
             replays: replay_memory(self.fixed.payload.as_ref(), &in_force.0)?,
-            proofs: proof_memory(&in_force.0)?,
+            proofs: Some(proof_memory()?),
             log: self.log.as_ref().map(LogWriter::hub),
         };
         let sender = self.sender.clone();

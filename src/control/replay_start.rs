@@ -1,4 +1,4 @@
-//! Makes the memory of messages that were seen, once for the life of the process.
+//! Makes the memories of messages and of proofs that were seen, once for the life of the process.
 
 use std::sync::Arc;
 
@@ -6,24 +6,21 @@ use zeroize::Zeroizing;
 
 use super::reload::FixedPayload;
 use super::run_fault::RunFault;
-use crate::limits;
 use crate::net::entropy;
 use crate::policy::ruleset::Ruleset;
+use crate::worker::proof_memory::ProofMemory;
 use crate::worker::replay_memory::{ReplayMemory, ReplaySettings};
 
-/// The memory of proofs of possession; none where there is no issuer whose tokens could be bound to a key.
-pub fn proof_memory(rules: &Ruleset) -> Result<Option<Arc<ReplayMemory>>, RunFault> {
-    if rules.issuers.is_empty() {
-        return Ok(None);
+/// The memory of proofs of possession. It is there without issuers too, which a reload may bring: memory is taken by what
+/// is entered alone.
+pub fn proof_memory() -> Result<Arc<ProofMemory>, RunFault> {
+    let mut keys = Zeroizing::new([[0; 32]; 2]);
+    for key in keys.iter_mut() {
+        entropy::fill(key).map_err(RunFault::Thread)?;
     }
-    let mut key = Zeroizing::new([0; 32]);
-    entropy::fill(&mut *key).map_err(RunFault::Thread)?;
-    let entries = usize::try_from(limits::PROOF_ENTRIES).unwrap_or(usize::MAX);
-    let settings =
-        ReplaySettings { entries, session_entries: u32::MAX, window: limits::PAYLOAD_WINDOW_MAX.as_secs() };
-    let memory = ReplayMemory::new(&settings, &key).map(Arc::new);
     let too_large = "there is not so much memory as the proofs of possession take";
-    memory.map(Some).ok_or_else(|| RunFault::Configuration(vec![too_large.to_owned()]))
+    let memory = ProofMemory::new(&keys).map(Arc::new);
+    memory.ok_or_else(|| RunFault::Configuration(vec![too_large.to_owned()]))
 }
 
 /// A memory of the size that `fixed` has, under a key of its own; none where there is no payload encryption.

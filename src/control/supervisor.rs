@@ -28,7 +28,8 @@ use crate::telemetry::log_channel::{LogHub, LogSink};
 use crate::telemetry::metric_block::MetricBlock;
 use crate::worker::core_loop::{WorkerFault, WorkerSettings};
 use crate::worker::key_requests::KeyRequests;
-use crate::worker::mailbox::{Mailbox, Order};
+use crate::worker::mailbox::{Mailbox, Order, owner_of};
+use crate::worker::proof_memory::ProofMemory;
 use crate::worker::replay_memory::ReplayMemory;
 
 /// What runs on a worker's thread.
@@ -48,8 +49,8 @@ pub struct Equipment {
     pub payload_keys: Option<Arc<PayloadKeys>>,
     /// What messages were seen; there exactly when the keys are.
     pub replays: Option<Arc<ReplayMemory>>,
-    /// The memory of proofs of possession; absent: there are no issuers.
-    pub proofs: Option<Arc<ReplayMemory>>,
+    /// The memory of proofs of possession; absent: none is taken.
+    pub proofs: Option<Arc<ProofMemory>>,
     /// The access log; absent: there is none.
     pub log: Option<Arc<LogHub>>,
 }
@@ -171,10 +172,13 @@ impl Supervisor {
         Some(ReplayLevel { live: memory.estimate(time), capacity: memory.capacity() })
     }
 
-    /// Empties what the memory of messages has long forgotten.
-    pub fn sweep_replays(&self, now: Monotonic) {
+    /// Empties what the memories of messages and of proofs have long forgotten. `unix` is now, in seconds since 1970.
+    pub fn sweep_replays(&self, now: Monotonic, unix: u64) {
         if let Some((memory, time)) = self.replays(now) {
             memory.sweep(time);
+        }
+        if let Some(proofs) = self.equipment.proofs.as_ref().filter(|_| !self.ruleset.issuers.is_empty()) {
+            proofs.sweep(unix);
         }
     }
 
@@ -186,7 +190,11 @@ impl Supervisor {
 
     /// Has all workers forget the token with this SHA-256. One that is started later knows none.
     pub fn evict(&self, hash: [u8; 32]) {
-        self.post(&Order::Evict(hash));
+        let owner = owner_of(&hash, self.seats.len());
+        let (before, from) = self.seats.split_at(owner.min(self.seats.len()));
+        for mailbox in from.iter().chain(before).filter_map(|seat| seat.mailbox.as_ref()) {
+            let _delivered = mailbox.post(Order::Evict(hash));
+        }
     }
 
     /// Gives all workers what is known of the issuers' keys, those that are started again later among them.

@@ -48,5 +48,5 @@ pub const TOKEN_INQUIRY_SLACK: Duration = Duration::from_millis(100);
 pub const KEYS_WAIT: Duration = Duration::from_secs(2);
 /// Requests that one worker has mapped at once; beyond it 503.
 pub const MAPPER_CALLS: usize = 1024;
-/// Proofs of possession remembered by the process, half a million for each of the six minutes that one may live.
-pub const PROOF_ENTRIES: u64 = 3_000_000;
+/// Proofs of possession remembered by the process: 40,000 a second for the 70 s that one may live, in 37 MB.
+pub const PROOF_ENTRIES: usize = 3_000_000;

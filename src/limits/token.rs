@@ -15,6 +15,8 @@ pub const KEY_SET_KEYS: usize = 64;
 pub const KEY_SET_COMPLAINTS: usize = 16;
 /// Bytes of a Token Server's answer about one token: user details included, answers have some KiB.
 pub const INTROSPECTION_BYTES: usize = 64 * 1024;
+/// Bytes of a request to revoke a token: the token, escaped, with the client's assertion beside it.
+pub const REVOCATION_BYTES: usize = 4 * TOKEN_BYTES;
 /// Default distance of clocks that `exp`, `nbf` and `iat` are given, in seconds: what FAPI 2.0 (section 5.3.4) demands.
 pub const TOKEN_SKEW_SECONDS: u64 = 10;
 /// A token issued further in the future than this, in seconds, is refused, whatever the skew (FAPI 2.0 section 5.3.4).

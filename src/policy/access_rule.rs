@@ -68,6 +68,8 @@ pub struct JudgedRule {
     pub id_token: bool,
     /// How it must be bound to a key; absent: not at all, and a bound one must be proven all the same.
     pub sender_constraint: Option<SenderConstraint>,
+    /// Whether a proof must have one of our nonces.
+    pub requires_nonce: bool,
     /// Some issuer is MobileFirst: an ID token may come with the access token.
     pub takes_pair: bool,
 }

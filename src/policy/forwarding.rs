@@ -19,6 +19,9 @@ use crate::protocol::span::Span;
 /// Bytes of the longest known field name, `proxy-authentication-info`.
 const LONGEST_NAME: usize = 25;
 
+/// The field of nonces for proofs of possession (RFC 9449 section 8).
+const NONCE_FIELD: &[u8] = b"dpop-nonce";
+
 /// A parsed request head and everything that decides how it is forwarded.
 #[derive(Debug)]
 pub struct RequestParts<'a> {
@@ -172,6 +175,8 @@ pub struct ResponseParts<'a> {
     pub route: &'a Route,
     /// `Date` to add where the upstream sent none.
     pub date: &'a [u8],
+    /// The nonce that the client's next proof should have; absent: the one it has is good enough.
+    pub nonce: Option<&'a str>,
 }
 
 /// Appends the head to send to the client: final, interim or 101.
@@ -199,6 +204,9 @@ pub fn write_response_head(parts: &ResponseParts<'_>, out: &mut Vec<u8>) {
         }
         for (name, value) in set {
             writer.field(name.as_bytes(), value.as_bytes());
+        }
+        if let Some(nonce) = parts.nonce {
+            writer.field(NONCE_FIELD, nonce.as_bytes());
         }
     }
     if let Some(protocol) = parts.upgrade {
@@ -234,6 +242,16 @@ pub fn client_address(peer: SocketAddr, trusted: &[IpNet], bytes: &[u8], fields:
         }
     }
     found.map_or(peer, |address| SocketAddr::new(address, 0))
+}
+
+/// The scheme of the URL that the client asked for: that of its connection, or what a trusted peer says in
+/// `X-Forwarded-Proto` if it says one thing.
+pub fn client_scheme(is_tls: bool, trusted: bool, bytes: &[u8], fields: &FieldTable) -> &'static str {
+    let own = if is_tls { "https" } else { "http" };
+    let Some(said) = fields.first(FieldKind::XForwardedProto).filter(|_| trusted) else { return own };
+    let said = said.value.of(bytes);
+    let known = ["https", "http"].into_iter().find(|scheme| said.eq_ignore_ascii_case(scheme.as_bytes()));
+    known.filter(|_| fields.count(FieldKind::XForwardedProto) == 1).unwrap_or(own)
 }
 
 /// What `Via` says of a message received under `version`.
@@ -328,6 +346,11 @@ fn response_field_stays(parts: &ResponseParts<'_>, set: &[(String, String)], fie
     let stays = match field.kind {
         // There is no body that could have a length (RFC 9110 section 8.6), and clients wait for one.
         FieldKind::ContentLength => !matches!(parts.head.status, 100..=199 | 204),
+        FieldKind::Other
+            if parts.nonce.is_some() && is_same_field(NONCE_FIELD, field.name.of(parts.bytes)) =>
+        {
+            false
+        }
         _ => parts.options.forwards(parts.bytes, field),
     };
     stays && (set.is_empty() || !is_set(set, field.name.of(parts.bytes)))

@@ -14,6 +14,7 @@ pub mod payload_policy;
 pub mod payload_rules;
 pub mod refusal;
 pub mod request_mapper;
+pub mod resource_metadata;
 pub mod route_table;
 pub mod ruleset;
 pub mod service;

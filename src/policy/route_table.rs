@@ -104,6 +104,8 @@ pub struct Route {
     pub clients: Vec<IpNet>,
     /// Which paths below it exist; absent: all.
     pub endpoints: Option<Endpoints>,
+    /// Where the Token Server behind it revokes tokens (RFC 7009).
+    pub revocation: Vec<PathPattern>,
     /// Replaces the process-wide response timeout.
     pub response_timeout: Option<Duration>,
     /// Replaces the process-wide time between two reads of a body.
@@ -293,6 +295,7 @@ impl Route {
             response_headers: Vec::new(),
             clients: Vec::new(),
             endpoints: None,
+            revocation: Vec::new(),
             response_timeout: None,
             body_timeout: None,
             connect_timeout: None,

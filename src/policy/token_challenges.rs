@@ -22,6 +22,11 @@ pub fn challenges<'r>(
     schemes(rule, is_proof).map(challenge).collect()
 }
 
+/// Whether the client should be told the nonce that its next proof must have.
+pub fn wants_nonce(rule: &JudgedRule, refusal: Refusal) -> bool {
+    rule.requires_nonce && matches!(refusal, Refusal::Denied(Denial::Proof(_) | Denial::Unproven))
+}
+
 /// `None`: there is nothing to be told. `Some(None)`: no error, as where there were no credentials.
 fn error(rule: &JudgedRule, refusal: Refusal) -> Option<Option<ChallengeError<'_>>> {
     let error = match refusal {

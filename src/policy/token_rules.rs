@@ -11,7 +11,6 @@ use crate::protocol::token::algorithm::Algorithm;
 use crate::protocol::token::claims::JwtRules;
 use crate::protocol::token::introspection::{IntrospectionRules, Outage};
 use crate::protocol::token::mobilefirst::MobileFirstRules;
-use crate::protocol::token::verdict::Judgement;
 
 /// By what DPoP proofs may be signed: what FAPI 2.0 (section 5.4) leaves, which every library has.
 pub const PROOF_ALGORITHMS: &[Algorithm] = &[Algorithm::Es256, Algorithm::EdDsa, Algorithm::Ps256];
@@ -21,7 +20,7 @@ pub const PROOF_ALGORITHMS: &[Algorithm] = &[Algorithm::Es256, Algorithm::EdDsa,
 pub struct IssuerId(pub u16);
 
 /// One issuer of access tokens.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer {
     /// The name access rules refer to.
     pub name: String,
@@ -43,7 +42,7 @@ pub struct CacheRules {
 }
 
 /// What an issuer's tokens are, and how they are judged.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IssuerKind {
     /// JSON Web Tokens, verified here.
     Jwt {
@@ -151,55 +150,20 @@ impl Issuer {
         matches!(self.kind, IssuerKind::MobileFirst { .. })
     }
 
-    /// How long `judgement`, made of one of its tokens at `now` (seconds since 1970), may be kept. `None`: not at all,
-    /// and not for another request that waits for the same one.
-    pub fn keeps(&self, judgement: &Judgement, now: u64) -> Option<Duration> {
-        if !judgement.may_be_cached {
-            return None;
-        }
-        let left = judgement.expires.saturating_add(self.skew()).saturating_sub(now);
-        Some(self.cache.positive.min(Duration::from_secs(left))).filter(|time| !time.is_zero())
+    /// Its name as a URL, where metadata of it may be looked for; `None`: it has none, or another.
+    pub fn url(&self) -> Option<&str> {
+        let name = match &self.kind {
+            IssuerKind::Jwt { rules, .. } => Some(&rules.issuer),
+            IssuerKind::Introspection { rules, .. } => rules.issuer.as_ref(),
+            IssuerKind::MobileFirst { .. } => None,
+        };
+        name.map(|name| &**name).filter(|name| name.starts_with("https://") || name.starts_with("http://"))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::access_rule::fixture::{judgement, jwt_issuer, mobilefirst_issuer};
-    use crate::protocol::token::verdict::NO_EXPIRY;
-
-    #[test]
-    fn a_judgement_is_kept_as_long_as_issuer_and_token_allow() {
-        let issuer = |seconds| Issuer {
-            cache: CacheRules {
-                positive: Duration::from_secs(seconds),
-                negative: Duration::ZERO,
-                entries: 1,
-            },
-            ..jwt_issuer()
-        };
-        // The fixture's clocks may differ by 10 s.
-        for (positive, expires, may_be_cached, kept) in [
-            (60, NO_EXPIRY, true, Some(60)),
-            (60, 1_000, true, Some(10)),
-            (60, 1_030, true, Some(40)),
-            (60, 1_050, true, Some(60)),
-            (60, 1_051, true, Some(60)),
-            (60, 991, true, Some(1)),
-            (60, 990, true, None),
-            (60, 0, true, None),
-            (0, NO_EXPIRY, true, None),
-            (60, NO_EXPIRY, false, None),
-        ] {
-            let judgement = Judgement { expires, may_be_cached, ..judgement() };
-            let found = issuer(positive).keeps(&judgement, 1_000);
-            assert_eq!(found, kept.map(Duration::from_secs), "{positive} {expires} {may_be_cached}");
-        }
-        let strict = Issuer { cache: issuer(60).cache, ..mobilefirst_issuer() };
-        let judgement = Judgement { expires: 1_000, ..judgement() };
-        assert_eq!(strict.keeps(&judgement, 999), Some(Duration::from_secs(1)));
-        assert_eq!(strict.keeps(&judgement, 1_000), None, "MobileFirst knows no skew");
-    }
 
     #[test]
     fn an_outage_is_named_by_what_is_wrong_with_the_server() {

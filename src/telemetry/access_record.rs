@@ -58,6 +58,8 @@ pub struct AccessRecord {
     pub detail: Option<&'static str>,
     /// What of payload encryption it is, one word.
     pub payload: Option<&'static str>,
+    /// The first bytes of the SHA-256 of the tokens that were judged.
+    pub token: Option<[u8; 8]>,
 }
 
 /// Records on their way from a worker to the log writer.
@@ -124,5 +126,6 @@ pub(crate) fn sample(batch: &mut LogBatch) -> AccessRecord {
         certificate_digest: Span::default(),
         detail: None,
         payload: None,
+        token: None,
     }
 }

@@ -55,6 +55,7 @@ pub(super) fn note(worker: &Worker, peer: &Peer, outcome: &Outcome, text: &[u8])
             certificate_digest,
             detail: outcome.detail,
             payload: outcome.payload.map(SealedForm::name),
+            token: outcome.token,
         });
     });
 }

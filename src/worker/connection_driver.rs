@@ -23,7 +23,7 @@ use crate::net::deadline::Deadline;
 use crate::net::dialer::DialFault;
 use crate::policy::exchange::{
     Action, Answer, Answers, ConnectFault, ConnectOrder, Ending, Event, Exchange, MessageId, PayloadWorld,
-    Peer, Remembered, Side, World,
+    Peer, ProofWorld, Remembered, Side, Subject, World,
 };
 use crate::protocol::moment::Monotonic;
 
@@ -76,7 +76,7 @@ enum End {
     Finished(Ending),
 }
 
-type Asking = Pin<Box<dyn Future<Output = Answer>>>;
+type Asking = Pin<Box<dyn Future<Output = (Subject, Answer)>>>;
 type Dialing = Pin<Box<dyn Future<Output = Result<Connection, DialFault>>>>;
 
 struct Driver<'d> {
@@ -187,6 +187,7 @@ impl Driver<'_> {
                 }
                 Action::Write(side) => self.write(side, action),
                 Action::Ask => self.ask(),
+                Action::NextRequest => self.step(Event::NextRequest),
                 Action::Connect(order) => self.connect(order, context),
                 Action::Release { reusable } => self.release(reusable),
                 Action::EndWriting(Side::Downstream) => self.downstream.shut(Shutdown::Write),
@@ -227,8 +228,9 @@ impl Driver<'_> {
     fn ask(&mut self) {
         match self.exchange.take_asked() {
             Some(asked) => {
-                self.asking =
-                    Some(Box::pin(answers::find_out(self.worker.clone(), self.generation.clone(), asked)));
+                let subject = asked.subject();
+                let answer = answers::find_out(self.worker.clone(), self.generation.clone(), asked);
+                self.asking = Some(Box::pin(async move { (subject, answer.await) }));
                 self.start(Operations::ASK);
             }
             None => self.step(Event::Answered),
@@ -336,11 +338,11 @@ impl Driver<'_> {
         }
         if due.has(Operations::ASK)
             && let Some(asking) = &mut self.asking
-            && let Poll::Ready(answer) = asking.as_mut().poll(context)
+            && let Poll::Ready((subject, answer)) = asking.as_mut().poll(context)
         {
             self.asking = None;
             self.in_flight.remove(Operations::ASK);
-            self.known.add(answer);
+            self.known.add(subject, answer);
             self.step(Event::Answered);
         }
         // Writes first: the answer should leave before more is read.
@@ -394,6 +396,7 @@ impl Driver<'_> {
 
     fn step(&mut self, event: Event) {
         if !self.exchange.is_busy() {
+            self.note_outcome();
             self.generation = self.worker.generation();
         }
         let worker = &*self.worker;
@@ -402,7 +405,7 @@ impl Driver<'_> {
         let keys = worker.payload_keys.borrow();
         let time = keys.as_ref().map_or(0, |keys| keys.clock.at(now));
         let mut entropy = |bytes: &mut [u8]| worker.fill_random(bytes);
-        let replays = worker.replays.borrow();
+        let (replays, proofs) = (worker.replays.borrow(), worker.proofs.borrow());
         let mut remember = |message: MessageId<'_>, expires| match &*replays {
             Some(memory) => memory.insert(message, expires, time),
             None => Remembered::Full,
@@ -426,7 +429,12 @@ impl Driver<'_> {
             consult: &mut |question| {
                 known.find(&question).or_else(|| answers::consult(worker, generation, question, now))
             },
-            remember_proof: &mut |id, until| worker.remember_proof(id, until),
+            proofs: ProofWorld {
+                remember: &mut |id, until| {
+                    proofs.as_ref().is_some_and(|proofs| proofs.remember(id, until, worker.unix_seconds()))
+                },
+                nonces: proofs.as_ref().map(|proofs| proofs.nonces()),
+            },
             random: &mut || worker.random(),
             draining: worker.draining.get().is_some(),
             payload,
@@ -438,6 +446,9 @@ impl Driver<'_> {
         let Some(outcome) = self.exchange.take_outcome() else { return };
         self.known.clear();
         self.idle_since = self.now;
+        if let Some(hash) = &outcome.revoked {
+            self.worker.evict_everywhere(hash);
+        }
         if let Some((upstream, server)) = outcome.server {
             if outcome.answered.is_some() && !outcome.refused && !outcome.cut {
                 self.generation.note_success(upstream, server);

@@ -14,6 +14,7 @@ use super::generation::Generation;
 use super::key_requests::KeyRequests;
 use super::mailbox::{Inbox, Order};
 use super::panic_guard::{Finished, PanicGuard};
+use super::proof_memory::ProofMemory;
 use super::replay_memory::ReplayMemory;
 use super::state::Worker;
 use super::token_inquiries;
@@ -56,8 +57,8 @@ pub struct WorkerSettings {
     pub payload_keys: Option<Arc<PayloadKeys>>,
     /// What messages were seen; there exactly when the keys are.
     pub replays: Option<Arc<ReplayMemory>>,
-    /// What proofs of possession were seen; absent: there are no issuers.
-    pub proofs: Option<Arc<ReplayMemory>>,
+    /// What proofs of possession were seen; absent: none is taken.
+    pub proofs: Option<Arc<ProofMemory>>,
     /// Its counters; they outlive it.
     pub metrics: Arc<MetricBlock>,
     /// Where its access records go.
@@ -308,9 +309,7 @@ async fn obey(worker: Rc<Worker>, inbox: Inbox, mut doorbell: Doorbell) {
                 Order::Peers(peers) => *worker.peers.borrow_mut() = peers,
                 Order::TokenInquiry(inquiry) => token_inquiries::answer(&worker, *inquiry),
                 Order::TokenReport(report) => token_inquiries::take_in(&worker, *report),
-                Order::Evict(hash) => {
-                    worker.metrics.tokens_evicted.add(worker.generation().tokens.evict(&hash));
-                }
+                Order::Evict(hash) => worker.evict(&hash),
                 Order::PayloadKeys(keys) => *worker.payload_keys.borrow_mut() = Some(keys),
                 Order::View(view) => worker.generation().set_view(view),
                 Order::Drain { deadline } => begin_drain(&worker, deadline),

@@ -15,6 +15,8 @@ use crate::net::dialer::{Destination, DialFault, Secured, dial};
 use crate::net::tls::Identities;
 use crate::policy::exchange::ConnectOrder;
 use crate::policy::ruleset::{Rules, Ruleset, Server, UpstreamId};
+use crate::policy::service::ServiceId;
+use crate::policy::token_rules::{IssuerId, KeySource};
 use crate::policy::upstream_choice::Chooser;
 use crate::policy::upstream_health::{PassiveHealth, UpstreamView};
 use crate::protocol::moment::Monotonic;
@@ -65,9 +67,9 @@ impl Generation {
         }
     }
 
-    /// Takes over the idle connections of `older` to servers that both know. Not those over TLS: what they were verified
-    /// by may be what has changed.
-    pub(super) fn inherit(&self, older: &Self) {
+    /// Takes over what holds under both: the idle connections of `older` to servers that both know, but not those over TLS, as
+    /// what they were verified by may be what has changed; and what was found out by asking the same in the same way.
+    pub(super) fn inherit(&mut self, older: &Self) {
         let name = |server: &Server| (!server.tls).then(|| server.place());
         let servers = |rules: &Rules| -> Vec<Vec<Option<String>>> {
             rules.upstreams.iter().map(|upstream| upstream.servers.iter().map(name).collect()).collect()
@@ -78,21 +80,42 @@ impl Generation {
             &servers(&older.rules),
         );
         self.inherit_answers(older);
+        self.inherit_judgements(older);
     }
 
     /// Keeps what the policy service said, if that is asked as before.
     fn inherit_answers(&self, older: &Self) {
-        let asked = |generation: &Self| {
-            let policy = generation.policy.borrow();
-            let service = policy.as_ref()?.service().clone();
-            let place = generation.rules.services.get(usize::from(service.service.0))?.clone();
-            let servers = generation.rules.upstreams.get(usize::from(place.upstream.0))?.servers.clone();
-            Some((service, place, servers))
-        };
+        let asked = |generation: &Self| generation.policy.borrow().as_ref().map(|it| it.service().clone());
         let (ours, theirs) = (asked(self), asked(older));
-        if ours.is_some() && ours == theirs {
+        if let Some(service) = ours.filter(|ours| theirs.as_ref() == Some(ours))
+            && self.asks_as(older, service.service)
+        {
             *self.policy.borrow_mut() = older.policy.borrow().clone();
         }
+    }
+
+    /// Keeps what tokens turned out to be, issuer by issuer, where both judge them alike.
+    fn inherit_judgements(&mut self, older: &Self) {
+        for (position, issuer) in (0..).zip(&self.rules.issuers) {
+            let service = match (issuer.keys(), issuer.judge()) {
+                (Some(KeySource::Service(service) | KeySource::Discovery(service)), _) => Some(*service),
+                (_, judge) => judge,
+            };
+            let is_same = older.rules.issuers.get(usize::from(position)) == Some(issuer);
+            if is_same && service.is_none_or(|service| self.asks_as(older, service)) {
+                self.tokens.inherit(&older.tokens, IssuerId(position));
+            }
+        }
+    }
+
+    /// Whether this service is the same to both, and on the same servers.
+    fn asks_as(&self, older: &Self, service: ServiceId) -> bool {
+        let place = |generation: &Self| {
+            let service = generation.rules.services.get(usize::from(service.0))?.clone();
+            let servers = generation.rules.upstreams.get(usize::from(service.upstream.0))?.servers.clone();
+            Some((service, servers))
+        };
+        place(self).is_some_and(|ours| Some(ours) == place(older))
     }
 
     pub(super) fn set_view(&self, view: Arc<UpstreamView>) {

@@ -59,8 +59,8 @@ pub struct PeerMailbox {
 /// The worker's end.
 #[derive(Debug)]
 pub struct Inbox {
-    /// Orders not yet carried out. Bounded: the control thread posts a few a second at most, and each worker asks about so
-    /// many tokens at once.
+    /// Orders not yet carried out. Bounded: the control thread posts a few a second at most, each worker asks about so many
+    /// tokens at once, and has one evicted per request at most.
     pub orders: Receiver<Order>,
     /// Readable when there may be orders.
     pub doorbell: UnixStream,
@@ -92,6 +92,13 @@ impl PeerMailbox {
         let Some(doorbell) = self.doorbell.upgrade() else { return false };
         self.orders.send(order).is_ok() && ring(&doorbell)
     }
+}
+
+/// The worker, of so many, that asks about the token with this SHA-256. An [`Order::Evict`] goes to it first: whoever has
+/// forgotten the token hears nothing of it from there any more, as orders come in the order in which they are posted.
+pub fn owner_of(hash: &[u8; 32], workers: usize) -> usize {
+    let [a, b, c, d, e, f, g, h, ..] = *hash;
+    (u64::from_le_bytes([a, b, c, d, e, f, g, h]) % workers.max(1) as u64) as usize
 }
 
 fn ring(mut doorbell: &UnixStream) -> bool {

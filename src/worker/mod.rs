@@ -6,6 +6,7 @@
 pub mod core_loop;
 pub mod key_requests;
 pub mod mailbox;
+pub mod proof_memory;
 pub mod replay_memory;
 
 mod access_notes;

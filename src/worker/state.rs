@@ -9,21 +9,22 @@ use super::address_ledger::AddressLedger;
 use super::flights::{Flights, Places};
 use super::generation::Generation;
 use super::key_requests::KeyRequests;
-use super::mailbox::{Order, PeerMailbox};
+use super::mailbox::{Order, PeerMailbox, owner_of};
 use super::opening_rate::OpeningRate;
+use super::proof_memory::ProofMemory;
 use super::replay_memory::ReplayMemory;
 use super::token_cache::TokenHash;
-use super::token_judge::Finding;
+use super::token_inquiries::Found;
+use super::token_judge::{Finding, Matter};
 use super::turnstile::Turnstile;
 use crate::limits::{HANDSHAKES_PER_TURN, MAPPER_CALLS, TLS_FAILURE_LINES_PER_TICK, TOKEN_CALLS};
 use crate::net::clock;
 use crate::net::deadline::DeadlineTable;
 use crate::net::entropy::EntropyStore;
-use crate::policy::exchange::{MessageId, Remembered, Scratch};
+use crate::policy::exchange::Scratch;
 use crate::policy::issuer_keys::IssuerKeys;
 use crate::policy::payload_keys::PayloadKeys;
 use crate::policy::ruleset::Limits;
-use crate::policy::token_rules::IssuerId;
 use crate::protocol::moment::{Monotonic, UnixMicros};
 use crate::protocol::wire_buffer::BufferPool;
 use crate::telemetry::access_record::LogBatch;
@@ -39,15 +40,17 @@ pub(super) struct Worker {
     /// The workers, this one among them.
     pub(super) peers: RefCell<Arc<[Option<PeerMailbox>]>>,
     /// Tokens being asked about, here or by their owner.
-    pub(super) token_calls: Flights<(IssuerId, TokenHash), Finding>,
+    pub(super) token_calls: Flights<Matter, Finding>,
     /// Tokens that other workers were asked about.
-    pub(super) reports: Flights<(IssuerId, TokenHash), Option<Finding>>,
+    pub(super) reports: Flights<Matter, Option<Found>>,
+    /// How often tokens were evicted.
+    pub(super) evictions: Cell<u64>,
     /// Requests being mapped.
     pub(super) mapping: Places,
     /// Wakes whoever waits for newer keys of an issuer.
     pub(super) keys_awaited: RefCell<Vec<Waker>>,
-    /// What proofs of possession were seen, by any worker; absent: there are no issuers.
-    pub(super) proofs: RefCell<Option<Arc<ReplayMemory>>>,
+    /// What proofs of possession were seen, by any worker; absent: none is taken.
+    pub(super) proofs: RefCell<Option<Arc<ProofMemory>>>,
     pub(super) buffers: RefCell<BufferPool>,
     pub(super) scratch: RefCell<Scratch>,
     pub(super) deadlines: Rc<DeadlineTable>,
@@ -121,6 +124,7 @@ impl Worker {
             peers: RefCell::new(Arc::new([])),
             token_calls: Flights::new(TOKEN_CALLS),
             reports: Flights::new(TOKEN_CALLS),
+            evictions: Cell::new(0),
             mapping: Places::new(MAPPER_CALLS),
             keys_awaited: RefCell::default(),
             proofs: RefCell::default(),
@@ -163,9 +167,24 @@ impl Worker {
 
     /// The worker that asks about this token; none: this one.
     pub(super) fn owner_of(&self, hash: &TokenHash) -> Option<usize> {
-        let (first, _) = hash.split_first_chunk()?;
-        let owner = (u64::from_le_bytes(*first) % self.workers.max(1) as u64) as usize;
-        (owner != self.index).then_some(owner)
+        Some(owner_of(hash, self.workers)).filter(|owner| *owner != self.index)
+    }
+
+    /// Forgets a token here.
+    pub(super) fn evict(&self, hash: &TokenHash) {
+        self.evictions.set(self.evictions.get() + 1);
+        self.metrics.tokens_evicted.add(self.generation().tokens.evict(hash));
+    }
+
+    /// Has all workers forget a token: its owner first, so that nobody hears of it from there any more once he has forgotten
+    /// it himself.
+    pub(super) fn evict_everywhere(&self, hash: &TokenHash) {
+        let owner = owner_of(hash, self.workers);
+        let others = (0..self.workers).filter(|worker| *worker != owner);
+        for worker in std::iter::once(owner).chain(others).filter(|worker| *worker != self.index) {
+            self.post(worker, Order::Evict(*hash));
+        }
+        self.evict(hash);
     }
 
     /// Asks something of another worker. False: it is not there.
@@ -179,16 +198,6 @@ impl Worker {
         self.wall_time().at(clock::monotonic()).0 / 1_000_000
     }
 
-    /// Enters a proof of possession into the memory of proofs until `until`, in seconds since 1970. False: it was there, or
-    /// there is no room for it.
-    pub(super) fn remember_proof(&self, id: &[u8; 32], until: u64) -> bool {
-        let now = self.unix_seconds();
-        let proofs = self.proofs.borrow();
-        let remembered =
-            proofs.as_ref().map(|proofs| proofs.insert(MessageId::Single { enc: id }, until.max(now), now));
-        remembered == Some(Remembered::New)
-    }
-
     /// The configuration new requests are judged by.
     #[inline]
     pub(super) fn generation(&self) -> Rc<Generation> {
@@ -196,7 +205,7 @@ impl Worker {
     }
 
     /// Puts a new configuration in the place of the old, with the connections both know.
-    pub(super) fn replace_generation(&self, new: Generation) {
+    pub(super) fn replace_generation(&self, mut new: Generation) {
         new.inherit(&self.generation());
         *self.generation.borrow_mut() = Rc::new(new);
         self.metrics.reloads.add(1);

@@ -97,6 +97,7 @@ fn line(worker: &Worker, peer: &Peer, status: u16, reason: &'static str) {
             certificate_digest: Span::default(),
             detail: None,
             payload: None,
+            token: None,
         });
     });
 }

@@ -25,7 +25,8 @@ pub(super) enum Verdict {
     Bad(TokenFault),
 }
 
-/// The judgements of one issuer's tokens.
+/// The judgements of one issuer's tokens. A clone is the same cache.
+#[derive(Clone)]
 pub(super) struct TokenCache {
     good: Cache<TokenHash, Good>,
     bad: Cache<TokenHash, Bad>,
@@ -112,6 +113,13 @@ impl TokenCaches {
     /// That of this issuer.
     pub(super) fn of(&self, issuer: IssuerId) -> Option<&TokenCache> {
         self.0.get(usize::from(issuer.0))
+    }
+
+    /// Takes over what `older` knows of this issuer's tokens.
+    pub(super) fn inherit(&mut self, older: &Self, issuer: IssuerId) {
+        if let (Some(own), Some(older)) = (self.0.get_mut(usize::from(issuer.0)), older.of(issuer)) {
+            *own = older.clone();
+        }
     }
 
     /// Forgets a token, whoever issued it. Says how many knew it as good.

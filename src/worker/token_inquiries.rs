@@ -10,8 +10,8 @@ use super::flights::Boarding;
 use super::generation::Generation;
 use super::mailbox::Order;
 use super::state::Worker;
-use super::token_cache::{TokenHash, Verdict};
-use super::token_judge::{Finding, Shown, find_out};
+use super::token_cache::Verdict;
+use super::token_judge::{Finding, Matter, Shown, find_out};
 use crate::limits::TOKEN_INQUIRY_SLACK;
 use crate::net::ring;
 use crate::policy::token_rules::{IssuerId, IssuerKind, MobileFirstJudge};
@@ -19,20 +19,26 @@ use crate::policy::token_rules::{IssuerId, IssuerKind, MobileFirstJudge};
 /// Asks another worker about a token.
 #[derive(Clone)]
 pub struct Inquiry {
-    issuer: IssuerId,
-    /// The rules by which the issuer is meant.
-    generation: u64,
+    matter: Matter,
     shown: Shown,
     /// The worker that asks.
     from: usize,
 }
 
-/// What another worker found out. Absent: it cannot say.
+/// Answers another worker. Nothing found: it cannot say.
 #[derive(Clone)]
 pub struct Report {
-    issuer: IssuerId,
-    hash: TokenHash,
-    finding: Option<Finding>,
+    /// As the inquiry has it.
+    matter: Matter,
+    found: Option<Found>,
+}
+
+/// What another worker found out.
+#[derive(Clone)]
+pub(super) struct Found {
+    pub(super) finding: Finding,
+    /// False: a token was evicted meanwhile, so that it may be kept no more.
+    pub(super) is_current: bool,
 }
 
 impl std::fmt::Debug for Inquiry {
@@ -52,23 +58,21 @@ pub(super) async fn inquire(
     worker: &Rc<Worker>,
     generation: &Rc<Generation>,
     owner: usize,
-    issuer: IssuerId,
+    matter: Matter,
     shown: &Shown,
-) -> Option<Finding> {
-    let key = (issuer, shown.hash);
-    let report = match worker.reports.board(&key) {
+) -> Option<Found> {
+    let report = match worker.reports.board(&matter) {
         Boarding::First(report) | Boarding::Joined(report) => report,
         Boarding::Full => return None,
     };
-    let inquiry =
-        Inquiry { issuer, generation: generation.rules.generation, shown: shown.clone(), from: worker.index };
+    let inquiry = Inquiry { matter, shown: shown.clone(), from: worker.index };
     let said = if worker.post(owner, Order::TokenInquiry(Box::new(inquiry))) {
-        ring::within(patience(generation, issuer), report.outcome()).await.flatten()
+        ring::within(patience(generation, matter.issuer), report.outcome()).await.flatten()
     } else {
         None
     };
     // If nothing came: what comes later is for nobody.
-    worker.reports.land(&key, None);
+    worker.reports.land(&matter, None);
     said
 }
 
@@ -76,19 +80,22 @@ pub(super) async fn inquire(
 pub(super) fn answer(worker: &Rc<Worker>, inquiry: Inquiry) {
     let (worker, generation) = (worker.clone(), worker.generation());
     ring::spawn(async move {
-        let Inquiry { issuer, generation: meant, shown, from } = inquiry;
-        let finding = if generation.rules.generation == meant {
-            Some(find_out(&worker, &generation, issuer, &shown).await.map(|verdict| copy_of(&verdict)))
+        let Inquiry { matter, shown, from } = inquiry;
+        let found = if generation.rules.generation == matter.generation {
+            let own = Matter::new(&worker, &generation, matter.issuer, matter.hash);
+            let finding = find_out(&worker, &generation, matter.issuer, &shown).await;
+            let finding = finding.map(|verdict| copy_of(&verdict));
+            Some(Found { finding, is_current: own.is_current(&worker) })
         } else {
             None
         };
-        worker.post(from, Order::TokenReport(Box::new(Report { issuer, hash: shown.hash, finding })));
+        worker.post(from, Order::TokenReport(Box::new(Report { matter, found })));
     });
 }
 
 /// Takes in what another worker found out.
 pub(super) fn take_in(worker: &Worker, report: Report) {
-    worker.reports.land(&(report.issuer, report.hash), report.finding);
+    worker.reports.land(&report.matter, report.found);
 }
 
 /// Of its own, so that counting its owners touches no memory of the other worker's.

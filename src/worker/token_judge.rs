@@ -13,7 +13,7 @@ use super::generation::Generation;
 use super::service_call::{Call, CallFault, call};
 use super::state::Worker;
 use super::token_cache::{TokenHash, Verdict};
-use super::token_inquiries::inquire;
+use super::token_inquiries::{Found, inquire};
 use crate::limits::{INTROSPECTION_BYTES, KEYS_WAIT};
 use crate::net::{clock, ring};
 use crate::policy::exchange::{TokenAnswer, Tokens};
@@ -39,6 +39,29 @@ pub(super) struct Shown {
 impl Shown {
     fn tokens(&self) -> Tokens<'_> {
         Tokens { access: &self.access, id: self.id.as_deref(), hash: &self.hash }
+    }
+}
+
+/// What is asked about. Who asks after a token was evicted, or under new rules, does not wait for what was asked before.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Matter {
+    pub(super) issuer: IssuerId,
+    pub(super) hash: TokenHash,
+    /// The rules by which the issuer is meant.
+    pub(super) generation: u64,
+    /// How often tokens had been evicted from this worker.
+    evictions: u64,
+}
+
+impl Matter {
+    pub(super) fn new(worker: &Worker, generation: &Generation, issuer: IssuerId, hash: TokenHash) -> Self {
+        let evictions = worker.evictions.get();
+        Self { issuer, hash, generation: generation.rules.generation, evictions }
+    }
+
+    /// Whether what is found out may be kept: no token was evicted meanwhile, this one perhaps.
+    pub(super) fn is_current(&self, worker: &Worker) -> bool {
+        self.evictions == worker.evictions.get()
     }
 }
 
@@ -101,19 +124,19 @@ pub(super) async fn find_out(
         Look::Fault(fault) => return Err(fault),
         Look::MustAsk => {}
     }
+    let matter = Matter::new(worker, generation, issuer, shown.hash);
     if needs_keys(generation, issuer) {
         wait_for_newer_keys(worker, issuer).await;
         return match verify(worker, generation, issuer, shown.tokens()) {
-            Some(finding) => note(worker, generation, issuer, shown.hash, finding),
+            Some(finding) => note(worker, generation, &matter, finding),
             None => Err(TokenServerFault::KeysMissing),
         };
     }
-    let key = (issuer, shown.hash);
-    let (flight, is_first) = match worker.token_calls.board(&key) {
+    let (flight, is_first) = match worker.token_calls.board(&matter) {
         Boarding::Full => return Err(TokenServerFault::Busy),
         Boarding::Joined(flight) => (flight, false),
         Boarding::First(flight) => {
-            let task = carry(worker.clone(), generation.clone(), issuer, shown.clone());
+            let task = carry(worker.clone(), generation.clone(), matter, shown.clone());
             // A task of its own: whoever asked first may go away.
             ring::spawn(task);
             (flight, true)
@@ -124,35 +147,34 @@ pub(super) async fn find_out(
     match &finding {
         // Every use of it counts: it was for whoever asked first.
         Ok(Verdict::Good(judgement)) if !judgement.may_be_cached && !is_first => {
-            ask_server(worker, generation, issuer, shown).await
+            ask_server(worker, generation, &matter, shown).await
         }
         _ => finding,
     }
 }
 
 /// Asks, or has the worker ask to which the token belongs, and tells all who wait.
-async fn carry(worker: Rc<Worker>, generation: Rc<Generation>, issuer: IssuerId, shown: Shown) {
-    let key = (issuer, shown.hash);
-    let owner = worker.owner_of(&shown.hash);
-    let elsewhere = match owner {
-        Some(owner) => inquire(&worker, &generation, owner, issuer, &shown).await,
+async fn carry(worker: Rc<Worker>, generation: Rc<Generation>, matter: Matter, shown: Shown) {
+    let elsewhere = match worker.owner_of(&shown.hash) {
+        Some(owner) => inquire(&worker, &generation, owner, matter, &shown).await,
         None => None,
     };
     let finding = match elsewhere {
-        Some(finding) => note(&worker, &generation, issuer, shown.hash, finding),
-        None => ask_server(&worker, &generation, issuer, &shown).await,
+        Some(Found { finding, is_current: true }) => note(&worker, &generation, &matter, finding),
+        Some(Found { finding, is_current: false }) => finding,
+        None => ask_server(&worker, &generation, &matter, &shown).await,
     };
-    worker.token_calls.land(&key, finding);
+    worker.token_calls.land(&matter, finding);
 }
 
 /// What the issuer's server says, which is kept.
 async fn ask_server(
     worker: &Rc<Worker>,
     generation: &Rc<Generation>,
-    issuer: IssuerId,
+    matter: &Matter,
     shown: &Shown,
 ) -> Finding {
-    let Some(settings) = generation.rules.issuers.get(usize::from(issuer.0)) else {
+    let Some(settings) = generation.rules.issuers.get(usize::from(matter.issuer.0)) else {
         return Err(TokenServerFault::Unreachable);
     };
     worker.metrics.token_asked.add(1);
@@ -192,7 +214,7 @@ async fn ask_server(
         Err(CallFault::NoServer | CallFault::Broken) => Err(TokenServerFault::Unreachable),
     };
     worker.metrics.token_server_failed.add(u64::from(finding.is_err()));
-    note(worker, generation, issuer, shown.hash, finding)
+    note(worker, generation, matter, finding)
 }
 
 /// Posts a form to a service.
@@ -267,16 +289,12 @@ fn verify(worker: &Worker, generation: &Generation, issuer: IssuerId, tokens: To
     }))
 }
 
-/// Keeps what was found out.
-fn note(
-    worker: &Worker,
-    generation: &Generation,
-    issuer: IssuerId,
-    hash: TokenHash,
-    finding: Finding,
-) -> Finding {
-    if let (Ok(verdict), Some(cache)) = (&finding, generation.tokens.of(issuer)) {
-        cache.insert(hash, verdict, clock::monotonic(), worker.unix_seconds());
+/// Keeps what was found out, if it still holds.
+fn note(worker: &Worker, generation: &Generation, matter: &Matter, finding: Finding) -> Finding {
+    if let (Ok(verdict), Some(cache)) = (&finding, generation.tokens.of(matter.issuer))
+        && matter.is_current(worker)
+    {
+        cache.insert(matter.hash, verdict, clock::monotonic(), worker.unix_seconds());
     }
     finding
 }

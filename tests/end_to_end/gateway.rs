@@ -1,8 +1,10 @@
 //! The resource gateway: tokens judged at the edge, against issuers and mappers that do what a test says.
 
+mod forgetting;
 mod introspection;
 mod jwt;
 mod mapper;
+mod pipelining;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;

@@ -2,7 +2,8 @@
 //! chance in place of the kernel.
 
 use ringwall::policy::exchange::{
-    Action, ConnectFault, ConnectOrder, Ending, Event, Exchange, Outcome, Peer, Scratch, Side, World,
+    Action, ConnectFault, ConnectOrder, Ending, Event, Exchange, Outcome, Peer, ProofWorld, Scratch, Side,
+    World,
 };
 use ringwall::policy::ruleset::{ListenerId, Rules, UpstreamId};
 use ringwall::protocol::moment::{Monotonic, UnixMicros};
@@ -158,6 +159,7 @@ impl Proxy {
                     self.held.as_mut().expect("a connection").read = Some(lent);
                 }
                 Action::Write(side) => self.begin_write(side, action, worker, link, chance),
+                Action::NextRequest => self.event(Event::NextRequest, worker, chance),
                 // Nothing here has to be asked for.
                 Action::Ask => unreachable!("a question"),
                 Action::Connect(order) => self.connect(order, worker, chance),
@@ -358,7 +360,7 @@ impl Proxy {
             scratch: &mut worker.scratch,
             choose: &mut choose,
             consult: &mut |_| None,
-            remember_proof: &mut |_, _| false,
+            proofs: ProofWorld { remember: &mut |_, _| false, nonces: None },
             random: &mut || numbers.next(),
             draining: worker.draining,
             payload: None,
@@ -381,6 +383,7 @@ fn action_number(action: Action) -> u64 {
         Action::Read(side) => side as u64,
         Action::Write(side) => 10 + side as u64,
         Action::Ask => 19,
+        Action::NextRequest => 18,
         Action::Connect(order) => 20 + u64::from(order.server) + 2 * u64::from(order.fresh),
         Action::Release { reusable } => 30 + u64::from(reusable),
         Action::EndWriting(side) => 40 + side as u64,
@@ -402,5 +405,6 @@ fn event_number(event: &Event) -> u64 {
         Event::DeadlinePassed => 107,
         Event::Cut => 108,
         Event::Answered => 109,
+        Event::NextRequest => 110,
     }
 }

@@ -3,7 +3,8 @@
 //! Used where an exchange is measured: what it costs here is the exchange's own.
 
 use ringwall::policy::exchange::{
-    Action, Answer, Event, Exchange, MessageId, PayloadWorld, Peer, Remembered, Scratch, Side, World,
+    Action, Answer, Event, Exchange, MessageId, PayloadWorld, Peer, ProofWorld, Remembered, Scratch, Side,
+    World,
 };
 use ringwall::policy::payload_keys::PayloadKeys;
 use ringwall::policy::payload_rules::PayloadRules;
@@ -116,6 +117,7 @@ impl WarmLoop {
                     let count = Some(out.len());
                     self.step(Event::Written { side, storage: None, count });
                 }
+                Action::NextRequest => self.step(Event::NextRequest),
                 Action::Ask => panic!("nothing has to be asked for"),
                 Action::Connect(_) => {
                     let (response, read) = self.idle.take().expect("an idle connection");
@@ -151,7 +153,7 @@ impl WarmLoop {
             scratch: &mut self.scratch,
             choose: &mut |_, _, _| Some(0),
             consult: &mut |_| self.answer.clone(),
-            remember_proof: &mut |_, _| false,
+            proofs: ProofWorld { remember: &mut |_, _| false, nonces: None },
             random: &mut || 0x0123_4567_89ab_cdef,
             draining: false,
             payload,

@@ -138,6 +138,11 @@ fn json_line(line: &mut Vec<u8>, worker: usize, record: &AccessRecord, text: &[u
         line.extend_from_slice(b"\":");
         json_string(line, value);
     }
+    if let Some(token) = record.token {
+        line.extend_from_slice(b",\"token\":\"");
+        hexadecimal(line, &token);
+        line.push(b'"');
+    }
     line.extend_from_slice(b"}\n");
 }
 
@@ -183,6 +188,10 @@ fn text_line(line: &mut Vec<u8>, worker: usize, record: &AccessRecord, text: &[u
         line.extend_from_slice(name);
         line.push(b'=');
         text_word(line, value);
+    }
+    if let Some(token) = record.token {
+        line.extend_from_slice(b" token=");
+        hexadecimal(line, &token);
     }
     line.push(b'\n');
 }
@@ -295,10 +304,15 @@ fn text_escaped(line: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 fn byte_escape(line: &mut Vec<u8>, lead: &[u8], byte: u8) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     line.extend_from_slice(lead);
-    line.push(DIGITS[usize::from(byte >> 4)]);
-    line.push(DIGITS[usize::from(byte & 15)]);
+    hexadecimal(line, &[byte]);
+}
+
+fn hexadecimal(line: &mut Vec<u8>, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        line.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    }
 }
 
 /// RFC 3339, UTC, microseconds: `2026-08-26T12:00:00.000001Z`. Years are of four digits, until 9999.

@@ -1,9 +1,8 @@
 //! `POST /evict`: which token is to be forgotten. Pure.
 
-use ring::digest::{SHA256, digest};
-
 use super::answer::Refusal;
-use crate::limits::{ADMIN_BODY_BYTES, TOKEN_BYTES};
+use crate::limits::ADMIN_BODY_BYTES;
+use crate::protocol::token::revocation::hash_of_value;
 
 /// The SHA-256 of the token that a request names in its form, as `token=...` or `token_hash=...`. `body`: what came of
 /// it so far; `None` until it is whole.
@@ -38,29 +37,7 @@ fn hash_in(form: &[u8]) -> Option<[u8; 32]> {
     if let Some(text) = form.strip_prefix(b"token_hash=") {
         return from_hex(text);
     }
-    let token = unescape(form.strip_prefix(b"token=")?)?;
-    if token.is_empty() || token.len() > TOKEN_BYTES || !token.iter().all(u8::is_ascii_graphic) {
-        return None;
-    }
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, &token).as_ref());
-    Some(hash)
-}
-
-/// One value of a form. A plus stands for itself and not for a space: tokens have the one and never the other.
-fn unescape(value: &[u8]) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value;
-    while let [first, tail @ ..] = rest {
-        let (byte, tail) = match (first, tail) {
-            (b'%', [high, low, tail @ ..]) => (digit(*high)? << 4 | digit(*low)?, tail),
-            (b'%', _) | (b'&', _) => return None,
-            (byte, tail) => (*byte, tail),
-        };
-        bytes.push(byte);
-        rest = tail;
-    }
-    Some(bytes)
+    hash_of_value(form.strip_prefix(b"token=")?)
 }
 
 fn from_hex(text: &[u8]) -> Option<[u8; 32]> {
@@ -80,7 +57,10 @@ fn digit(hex: u8) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use ring::digest::{SHA256, digest};
+
     use super::*;
+    use crate::limits::TOKEN_BYTES;
 
     /// The SHA-256 of `abc` (FIPS 180-4).
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";

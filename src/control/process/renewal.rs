@@ -6,6 +6,7 @@ use super::super::journal;
 use super::super::payload_keyring::PayloadKeyring;
 use super::{Process, moment, servers};
 use crate::limits::{REPLAY_LOOK, REPLAY_SWEEP};
+use crate::net::clock;
 use crate::protocol::moment::Monotonic;
 
 impl Process {
@@ -43,16 +44,16 @@ impl Process {
         }
     }
 
-    /// Looks at the memory of messages, and has it swept, when it is time.
+    /// Looks at the memory of messages, and has it and that of proofs swept, when it is time.
     pub(super) fn look_at_replays(&mut self, now: Monotonic) {
-        let Some(force) = self.force.as_ref().filter(|_| self.payload.is_some()) else { return };
-        if self.replay_look_due <= now {
+        let Some(force) = &self.force else { return };
+        if self.payload.is_some() && self.replay_look_due <= now {
             self.replay_look_due = now.after(REPLAY_LOOK);
             self.status.replays = force.supervisor.replay_level(now);
         }
         if self.sweep_due <= now {
             self.sweep_due = now.after(REPLAY_SWEEP);
-            force.supervisor.sweep_replays(now);
+            force.supervisor.sweep_replays(now, clock::unix_micros().0 / 1_000_000);
         }
     }
 

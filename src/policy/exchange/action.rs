@@ -15,6 +15,9 @@ pub enum Action {
     /// Find out what [`super::Exchange::take_asked`] says, within a time of the driver's. Until the exchange is over the answer
     /// is what [`super::World`] is consulted for.
     Ask,
+    /// Bytes of the next request are there already: take the outcome of the last, forget what was known for it, and step
+    /// [`super::Event::NextRequest`], by the rules of now.
+    NextRequest,
     /// Get a connection to this server.
     Connect(ConnectOrder),
     /// Part with the upstream connection. No event.

@@ -5,7 +5,7 @@ use super::question::Asked;
 use super::{Exchange, Outcome, World};
 use crate::policy::refusal::{AnswerFrame, AnswerHints, Refusal, write_fixed, write_refusal};
 use crate::policy::route_table::{FixedAnswer, fixed_location};
-use crate::policy::token_challenges::challenges;
+use crate::policy::token_challenges::{challenges, wants_nonce};
 use crate::protocol::http1::{Method, Rejection, Version};
 
 /// Why a request is not forwarded, and what is answered instead.
@@ -20,6 +20,8 @@ pub(super) enum Declined {
     OptionsHere,
     /// It is no request to forward: its body is sealed, and what it is comes out of that.
     Sealed(SealedForm, SealedArrival),
+    /// It is answered with this document: its media type, and its text.
+    Document(&'static str, String),
     /// It asks for the keys to seal to.
     Keys(KeyAnswer),
     /// Not yet: something has to be asked for first.
@@ -54,6 +56,11 @@ impl Declined {
 /// Methods the proxy itself answers OPTIONS for.
 const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
 
+/// The nonce that proofs should have now, if there are nonces.
+pub(super) fn nonce_of(world: &World<'_>) -> Option<String> {
+    Some(world.proofs.nonces?.current(world.time.0 / 1_000_000))
+}
+
 impl Exchange {
     /// Answers a request whose head could not be parsed or did not come.
     pub(super) fn refuse_before_head(&mut self, refusal: Refusal, world: &mut World<'_>) {
@@ -77,6 +84,7 @@ impl Exchange {
             Declined::Fixed { status, location } => self.answer(status, location.as_deref(), None, world),
             Declined::OptionsHere => self.answer(204, None, Some(METHODS), world),
             Declined::Sealed(form, arrival) => self.begin_opening(form, arrival, world),
+            Declined::Document(media_type, text) => self.tell(media_type, text.as_bytes(), world),
             Declined::Keys(which) => self.tell_keys(which, world),
             // What was answered is not known all the same: it would be asked for ever.
             Declined::Ask(_) => self.refuse(Refusal::Exhausted, world),
@@ -105,8 +113,10 @@ impl Exchange {
         let rules = self.rules.clone();
         let route = self.outcome.as_ref().and_then(|outcome| outcome.route);
         let rule = route.and_then(|route| rules.routes.routes()[usize::from(route)].access.judged());
-        let challenges = rule.map_or_else(Vec::new, |rule| challenges(rule, refusal, None));
-        let hints = AnswerHints { allow, challenges: &challenges, ..AnswerHints::default() };
+        let metadata = rule.and_then(|_| self.metadata_url());
+        let challenges = rule.map_or_else(Vec::new, |rule| challenges(rule, refusal, metadata.as_deref()));
+        let nonce = rule.and_then(|rule| wants_nonce(rule, refusal).then(|| nonce_of(world)).flatten());
+        let hints = AnswerHints { allow, challenges: &challenges, nonce: nonce.as_deref() };
         write_refusal(refusal, hints, frame, &mut world.scratch.head);
         self.say(refusal.status(), refusal.reason(), keeps, world);
     }

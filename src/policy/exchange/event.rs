@@ -43,6 +43,8 @@ pub enum Event {
     ConnectFailed(ConnectFault),
     /// What was asked is answered.
     Answered,
+    /// What belonged to the last request is put away.
+    NextRequest,
     /// The moment of [`super::Exchange::deadline`] has passed.
     DeadlinePassed,
     /// The worker drains and its deadline has passed.

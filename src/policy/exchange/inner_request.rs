@@ -3,8 +3,9 @@
 //! What Binary HTTP allows is checked by its decoder; what HTTP/1.1 allows is checked again when this text is parsed, so
 //! that an inner request gets past nothing that a plain one would not.
 
-use crate::protocol::http1::HeadWriter;
-use crate::protocol::payload::binary_http::{FieldList, RequestHead};
+use crate::policy::refusal::Refusal;
+use crate::protocol::http1::{HeadWriter, Rejection};
+use crate::protocol::payload::binary_http::{BhttpFault, FieldList, RequestHead};
 
 /// How the content goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,16 @@ pub(super) fn write_inner_head(
         Content::Chunked => writer.field(b"transfer-encoding", b"chunked"),
     }
     writer.end();
+}
+
+/// What a fault in the inner message is answered with.
+pub(super) fn refusal_for(fault: BhttpFault) -> Refusal {
+    match fault {
+        BhttpFault::PathTooLong => Refusal::Malformed(Rejection::RequestLineTooLong),
+        BhttpFault::HeadTooLarge => Refusal::Malformed(Rejection::HeadTooLarge),
+        BhttpFault::TooManyFields => Refusal::Malformed(Rejection::TooManyFields),
+        _ => Refusal::PayloadMalformed,
+    }
 }
 
 /// Servers may ask for a length with these even if it is 0 (RFC 9110 section 8.6).

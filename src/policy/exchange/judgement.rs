@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::answering::Declined;
 use super::payload_endpoints::Endpoint;
 use super::request_side::Body;
+use super::seen_revocation::SeenRevocation;
 use super::{ConnectOrder, Exchange, Outcome, World};
 use crate::limits;
 use crate::policy::field_template::Identity;
@@ -35,6 +36,7 @@ pub(super) struct Judged {
     pub(super) bound_to_server: bool,
     trace_id: [u8; 32],
     upgrades: bool,
+    pub(super) revocation: Option<Box<SeenRevocation>>,
 }
 
 /// A head that is free of faults.
@@ -44,7 +46,7 @@ pub(super) struct Reading<'a> {
     /// What routes are chosen by: as sent, or `*`.
     pub(super) path: &'a [u8],
     pub(super) query: Option<&'a [u8]>,
-    framing: BodyFraming,
+    pub(super) framing: BodyFraming,
     pub(super) options: ConnectionOptions,
 }
 
@@ -131,7 +133,10 @@ impl Exchange {
         self.request.consume(length);
         match judged {
             Err(declined) => self.decline(declined, world),
-            Ok(judged) => self.begin_sending(&judged, world),
+            Ok(mut judged) => {
+                self.revocation = judged.revocation.take();
+                self.begin_sending(&judged, world);
+            }
         }
     }
 
@@ -165,6 +170,7 @@ impl Exchange {
             // The keys of a sealed request speak for this proxy whatever host it is for.
             self.peer.is_right_for(reading.target.host.of(bytes))?;
         }
+        self.up.scheme = self.scheme(bytes, fields);
         if self.rules.payload.is_some()
             && let Some(endpoint) = Endpoint::of(reading.path)
         {
@@ -172,12 +178,14 @@ impl Exchange {
             let plain = || endpoint.answer(head, reading.framing, bytes, fields);
             return Err(if is_opened { Refusal::NoRoute.into() } else { plain() });
         }
+        if let Some(answer) = self.described(&reading, outcome, world) {
+            return Err(answer);
+        }
         let scratch = &mut world.scratch.path;
         let index = find(&self.rules, self.peer.listener, outcome.client, &reading, bytes, scratch)?;
         outcome.route = Some(index);
         self.up.take_limits(&self.rules.routes.routes()[usize::from(index)], &self.rules);
-        let judged =
-            self.judge_on_route(index, &reading, length, max_forwards, outcome.client.ip(), world)?;
+        let judged = self.judge_on_route(index, &reading, length, max_forwards, outcome, world)?;
         self.up.upgrade = judged.upgrades;
         Ok(judged)
     }
@@ -189,12 +197,13 @@ impl Exchange {
         reading: &Reading<'_>,
         length: usize,
         max_forwards: Option<u64>,
-        client: IpAddr,
+        outcome: &mut Outcome,
         world: &mut World<'_>,
     ) -> Result<Judged, Declined> {
+        let client = outcome.client.ip();
         let rules = &self.rules;
         let route = &rules.routes.routes()[usize::from(index)];
-        let claims = self.admit(route, reading, world)?;
+        let claims = self.admit(route, reading, outcome, world)?;
         let upstream = match &route.target {
             RouteTarget::Answer(answer) => return Err(Declined::fixed(answer, reading.path, reading.query)),
             RouteTarget::Upstream(upstream) => *upstream,
@@ -223,7 +232,22 @@ impl Exchange {
                 || reading.target.authority.is_empty(),
             trace_id: trace.trace_id(),
             upgrades: upgrade,
+            revocation: self.begins_revocation(route, reading, world),
         })
+    }
+
+    /// The scheme of the URL that the client asked for: a sealed request says it, and so does a trusted peer that ended the
+    /// client's TLS.
+    fn scheme(&self, bytes: &[u8], fields: &FieldTable) -> &'static str {
+        match &self.sealed {
+            Some(sealed) if self.is_opened() => sealed.scheme.name(),
+            _ => forwarding::client_scheme(self.peer.tls.is_some(), self.is_behind_trusted(), bytes, fields),
+        }
+    }
+
+    /// The peer is trusted to say for whom it speaks. Of a sealed request anybody can have written the fields.
+    fn is_behind_trusted(&self) -> bool {
+        !self.is_opened() && forwarding::is_trusted(self.peer.address.ip(), &self.rules.forwarding.trusted)
     }
 
     /// Writes the head for the server into the scratch memory. Says which trace it belongs to, and whether it asks for
@@ -270,8 +294,7 @@ impl Exchange {
                 now: world.time.0 / 1_000_000,
             },
             scheme: if self.peer.tls.is_some() { "https" } else { "http" },
-            trusted: !self.is_opened()
-                && forwarding::is_trusted(self.peer.address.ip(), &self.rules.forwarding.trusted),
+            trusted: self.is_behind_trusted(),
             max_forwards: granted.max_forwards,
             trace: &trace,
         };

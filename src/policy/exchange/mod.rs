@@ -6,7 +6,8 @@
 //! per side and direction. For a read or a write it takes the memory from [`Exchange::lend`] and hands it back with
 //! the event. Time never goes back. When the moment of [`Exchange::deadline`] has passed it steps
 //! [`Event::DeadlinePassed`]. When [`Exchange::take_outcome`] gives one, an exchange is over and the next begins on
-//! the same connection. After [`Action::Finish`] nothing more may be called.
+//! the same connection; the outcome is taken, and what was known for the last exchange forgotten, before any other event.
+//! After [`Action::Finish`] nothing more may be called.
 //!
 //! # The way of a request
 //! ```text
@@ -24,12 +25,14 @@ mod action;
 mod answering;
 mod attempt;
 mod deadlines;
+mod described_resource;
 mod event;
 mod inner_request;
 mod judgement;
 mod outcome;
 mod payload_endpoints;
 mod peer;
+mod proof_admission;
 mod question;
 mod request_side;
 mod response_head;
@@ -39,11 +42,12 @@ mod sealed_claim;
 mod sealed_request;
 mod sealed_response;
 mod sealed_stream;
+mod seen_revocation;
 #[cfg(test)]
 mod tests;
 mod token_admission;
+mod world;
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 pub use action::{Action, ConnectOrder, Ending};
@@ -51,113 +55,19 @@ pub use event::{ConnectFault, Event, Side};
 pub use outcome::Outcome;
 pub use payload_endpoints::SealedForm;
 pub use peer::{Peer, TlsPeer};
-pub use question::{Answer, Answers, Asked, Question, TokenAnswer, Tokens};
+pub use question::{Answer, Answers, Asked, Question, Subject, TokenAnswer, Tokens};
 use request_side::RequestSide;
 use response_side::ResponseSide;
 use sealed_request::Sealed;
+use seen_revocation::SeenRevocation;
+pub use world::{MessageId, PayloadWorld, ProofWorld, Remembered, Scratch, World};
 
 use super::forwarding::ClientText;
-use super::payload_keys::PayloadKeys;
 use super::refusal::Refusal;
-use super::ruleset::{Rules, UpstreamId};
+use super::ruleset::Rules;
 use crate::limits;
-use crate::protocol::http1::FieldTable;
-use crate::protocol::moment::{Monotonic, UnixMicros};
-use crate::protocol::payload::binary_http::FieldList;
-use crate::protocol::payload::ticket::SESSION_ID_LEN;
+use crate::protocol::moment::Monotonic;
 use crate::protocol::wire_buffer::{BufferPool, Storage, WireBuffer};
-
-/// What an exchange needs of its worker in one step. Nothing in here does I/O.
-pub struct World<'a> {
-    /// Now.
-    pub now: Monotonic,
-    /// Now, for the log.
-    pub time: UnixMicros,
-    /// Now, as an IMF-fixdate.
-    pub date: &'a [u8],
-    /// The rules new requests are judged by.
-    pub rules: &'a Rules,
-    /// Free buffers.
-    pub buffers: &'a mut BufferPool,
-    /// Memory for what lives only within a step.
-    pub scratch: &'a mut Scratch,
-    /// The server for the next request to an upstream: its balancing key and a server to leave out are given.
-    pub choose: &'a mut dyn FnMut(UpstreamId, u64, Option<u16>) -> Option<u16>,
-    /// What the worker knows already, or was told for this request; none: it has to be asked for.
-    pub consult: &'a mut dyn FnMut(Question<'_>) -> Option<Answer>,
-    /// Random numbers that need no secrecy.
-    pub random: &'a mut dyn FnMut() -> u64,
-    /// True once the worker accepts no more: connections end after their response.
-    pub draining: bool,
-    /// What sealed messages need; absent: none are taken.
-    pub payload: Option<PayloadWorld<'a>>,
-    /// Enters a proof of possession by its id into the memory of proofs, until this second since 1970. False: it was there,
-    /// or there is no room for it.
-    pub remember_proof: &'a mut dyn FnMut(&[u8; 32], u64) -> bool,
-}
-
-/// What sealed messages need of a worker.
-pub struct PayloadWorld<'a> {
-    /// The keys in use.
-    pub keys: &'a PayloadKeys,
-    /// Now by [`super::payload_keys::PayloadClock`].
-    pub time: u64,
-    /// Fills with random bytes fit for keys.
-    pub entropy: &'a mut dyn FnMut(&mut [u8]),
-    /// Enters a message into the replay memory until this time.
-    pub remember: &'a mut dyn FnMut(MessageId<'_>, u64) -> Remembered,
-    /// Whether this address may open a session, or send a single message, now; none: a relay, which stands for many.
-    pub admit: &'a mut dyn FnMut(Option<IpAddr>) -> bool,
-}
-
-/// What tells a message from all others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MessageId<'a> {
-    /// The message of a session with this number.
-    OfSession {
-        /// The session's id.
-        session: [u8; SESSION_ID_LEN],
-        /// The number its client gave it.
-        number: u64,
-    },
-    /// A single message with this encapsulated key.
-    Single {
-        /// `enc` of RFC 9180.
-        enc: &'a [u8],
-    },
-}
-
-/// What the replay memory says of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remembered {
-    /// It is entered now.
-    New,
-    /// It was there.
-    Seen,
-    /// The session has no more room.
-    SessionFull,
-    /// There is no more room.
-    Full,
-}
-
-/// Memory that every step of a worker's exchanges uses in turn.
-#[derive(Debug, Default)]
-pub struct Scratch {
-    fields: FieldTable,
-    head: Vec<u8>,
-    path: Vec<u8>,
-    target: Vec<u8>,
-    /// What a mapper is told.
-    mapping: Vec<u8>,
-    /// Of opened requests.
-    inner_fields: FieldList,
-    trailers: FieldList,
-    /// What is sealed in front of content.
-    inner: Vec<u8>,
-    /// Of messages that are over, so that the next ones allocate nothing.
-    #[expect(clippy::vec_box, reason = "an exchange holds one as a box, most of them none")]
-    spare_sealed: Vec<Box<Sealed>>,
-}
 
 /// A downstream connection and the exchange on it.
 pub struct Exchange {
@@ -171,6 +81,8 @@ pub struct Exchange {
     sealed: Option<Box<Sealed>>,
     /// What the judgement of the head waits for.
     asked: Option<Asked>,
+    /// The request is one to revoke a token.
+    revocation: Option<Box<SeenRevocation>>,
     lanes: Lanes,
     plan: Plan,
     outcome: Option<Outcome>,
@@ -198,6 +110,8 @@ struct Lanes {
 #[derive(Clone, Copy, Debug, Default)]
 struct Plan {
     ask: bool,
+    /// The last exchange is over, and bytes of the next are there.
+    next_request: bool,
     connect: Option<ConnectOrder>,
     release: Option<bool>,
     /// How long the server keeps the connection to be released, where it says so.
@@ -220,6 +134,7 @@ impl Exchange {
             down: ResponseSide::default(),
             sealed: None,
             asked: None,
+            revocation: None,
             lanes: Lanes::default(),
             plan: Plan::default(),
             outcome: None,
@@ -244,6 +159,8 @@ impl Exchange {
             Event::Connected { reused, response } => self.connected(reused, response, world),
             Event::ConnectFailed(fault) => self.connect_failed(fault, world),
             Event::Answered => self.answered(world),
+            Event::NextRequest if self.up.is_waiting() => self.head_bytes_came(world),
+            Event::NextRequest => {}
             Event::DeadlinePassed => self.deadline_passed(world),
             Event::Cut => self.abort(Refusal::Drained, world.now),
         }
@@ -286,6 +203,14 @@ impl Exchange {
         }
         if std::mem::take(&mut self.plan.ask) {
             return Action::Ask;
+        }
+        if self.plan.next_request {
+            // The connection that served the last one may serve this one.
+            if let Some(reusable) = self.plan.release.take() {
+                return Action::Release { reusable };
+            }
+            self.plan.next_request = false;
+            return Action::NextRequest;
         }
         if self.plan.connect.is_some() {
             // The old connection goes first: the driver holds only one.
@@ -428,9 +353,7 @@ impl Exchange {
             world.scratch.spare_sealed.push(sealed);
         }
         self.deadline = world.now.after(self.rules.timeouts.idle);
-        if !self.request.unread().is_empty() {
-            self.head_bytes_came(world);
-        }
+        self.plan.next_request = !self.request.unread().is_empty();
     }
 
     /// How to close after a complete answer: where the client may still send, it must get to read the answer before a
@@ -455,7 +378,9 @@ impl Exchange {
     }
 
     fn close_outcome(&mut self, now: Monotonic) {
+        let revoked = self.take_revoked();
         if let Some(mut outcome) = self.outcome.take() {
+            outcome.revoked = revoked;
             outcome.ended = now;
             self.finished = Some(outcome);
             std::mem::swap(&mut self.outcome_text, &mut self.finished_text);

@@ -58,6 +58,14 @@ pub struct Outcome {
     pub detail: Option<&'static str>,
     /// What of payload encryption it is.
     pub payload: Option<SealedForm>,
+    /// The first bytes of the SHA-256 of the tokens that were judged: enough to find one again, too few to be one.
+    pub token: Option<[u8; 8]>,
+    /// The id of the proof of possession that was remembered: judged again, the same request is no replay.
+    pub proof: Option<[u8; 32]>,
+    /// SHA-256 of the token that the Token Server has revoked at the client's request.
+    pub revoked: Option<[u8; 32]>,
+    /// The client should use another nonce from now on.
+    pub renews_nonce: bool,
 }
 
 impl Outcome {
@@ -100,6 +108,10 @@ impl Outcome {
             generation,
             detail: None,
             payload: None,
+            token: None,
+            proof: None,
+            revoked: None,
+            renews_nonce: false,
         }
     }
 }

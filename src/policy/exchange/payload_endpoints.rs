@@ -157,7 +157,7 @@ impl Exchange {
     }
 
     /// Answers 200 with `body`.
-    fn tell(&mut self, media_type: &str, body: &[u8], world: &mut World<'_>) {
+    pub(super) fn tell(&mut self, media_type: &str, body: &[u8], world: &mut World<'_>) {
         self.up.skip_rest(&mut self.request);
         let keeps = self.may_keep(world);
         let frame = self.frame(keeps, world);

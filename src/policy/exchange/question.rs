@@ -59,7 +59,7 @@ pub enum Asked {
         rule: Arc<JudgedRule>,
     },
     /// As [`Question::Mapping`].
-    Mapping(MapperId, Box<[u8]>),
+    Mapping(MapperId, Arc<[u8]>),
 }
 
 /// What was found out.
@@ -84,13 +84,19 @@ pub enum TokenAnswer {
     Unknown(TokenServerFault),
 }
 
-/// The answers to what one request had asked for.
-#[derive(Debug, Default)]
-pub struct Answers {
-    application: Option<PolicyAnswer>,
-    token: Option<TokenAnswer>,
-    mapping: Option<Result<Arc<Mapped>, MapperFault>>,
+/// What was asked: an answer is one to the same question alone.
+pub enum Subject {
+    /// About this application.
+    Application(AppIdentity),
+    /// About the tokens with this hash, for this rule.
+    Token([u8; 32], Arc<JudgedRule>),
+    /// What this mapper makes of this.
+    Mapping(MapperId, Arc<[u8]>),
 }
+
+/// The answers to what one request had asked for.
+#[derive(Default)]
+pub struct Answers(Vec<(Subject, Answer)>);
 
 impl Question<'_> {
     /// The same to keep.
@@ -108,28 +114,47 @@ impl Question<'_> {
     }
 }
 
-impl Answers {
-    /// Takes note of an answer.
-    pub fn add(&mut self, answer: Answer) {
-        match answer {
-            Answer::Application(said) => self.application = Some(said),
-            Answer::Token(said) => self.token = Some(said),
-            Answer::Mapping(said) => self.mapping = Some(said),
+impl Asked {
+    /// By which the answer is found again.
+    pub fn subject(&self) -> Subject {
+        match self {
+            Self::Application(application) => Subject::Application((**application).clone()),
+            Self::Token { hash, rule, .. } => Subject::Token(*hash, rule.clone()),
+            Self::Mapping(mapper, body) => Subject::Mapping(*mapper, body.clone()),
         }
     }
+}
 
-    /// What was answered to this kind of question: a request asks each but once.
-    pub fn find(&self, question: &Question<'_>) -> Option<Answer> {
-        match question {
-            Question::Application(_) => self.application.map(Answer::Application),
-            Question::Token(..) => self.token.clone().map(Answer::Token),
-            Question::Mapping(..) => self.mapping.clone().map(Answer::Mapping),
+impl Subject {
+    fn is_of(&self, question: &Question<'_>) -> bool {
+        match (self, question) {
+            (Self::Application(own), Question::Application(asked)) => own == *asked,
+            (Self::Token(hash, rule), Question::Token(tokens, asked)) => {
+                hash == tokens.hash && Arc::ptr_eq(rule, asked)
+            }
+            (Self::Mapping(mapper, body), Question::Mapping(asked, text)) => {
+                mapper == asked && **body == **text
+            }
+            _ => false,
         }
+    }
+}
+
+impl Answers {
+    /// Takes note of an answer.
+    pub fn add(&mut self, subject: Subject, answer: Answer) {
+        self.0.push((subject, answer));
+    }
+
+    /// What was answered to this question.
+    pub fn find(&self, question: &Question<'_>) -> Option<Answer> {
+        let own = self.0.iter().find(|(subject, _)| subject.is_of(question));
+        own.map(|(_, answer)| answer.clone())
     }
 
     /// Forgets all of them, for the next request.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        self.0.clear();
     }
 }
 
@@ -210,5 +235,41 @@ impl Exchange {
             header_bytes: rules.header_bytes + bytes,
             header_count: rules.header_count + fields,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_one_to_its_own_question_alone() {
+        let (rule, other) = (Arc::new(JudgedRule::default()), Arc::new(JudgedRule::default()));
+        let tokens = |hash| Tokens { access: "a", id: None, hash };
+        let (shop, bank) = ("shop", "bank");
+        let app = |id| AppIdentity::new(id, "ios", "1").unwrap();
+        let known = [
+            (Question::Token(tokens(&[1; 32]), &rule), Answer::Token(TokenAnswer::Bad(TokenFault::Expired))),
+            (Question::Mapping(MapperId(0), b"body"), Answer::Mapping(Err(MapperFault::TimedOut))),
+            (Question::Application(&app(shop)), Answer::Application(PolicyAnswer::Unlisted)),
+        ];
+        let mut answers = Answers::default();
+        for (question, answer) in &known {
+            answers.add(question.to_asked().subject(), answer.clone());
+        }
+        for (question, answer) in &known {
+            assert_eq!(answers.find(question).as_ref(), Some(answer));
+        }
+        for question in [
+            Question::Token(tokens(&[2; 32]), &rule),
+            Question::Token(tokens(&[1; 32]), &other),
+            Question::Mapping(MapperId(1), b"body"),
+            Question::Mapping(MapperId(0), b"another"),
+            Question::Application(&app(bank)),
+        ] {
+            assert_eq!(answers.find(&question), None);
+        }
+        answers.clear();
+        assert_eq!(answers.find(&known[0].0), None);
     }
 }

@@ -79,6 +79,8 @@ pub(super) struct RequestSide {
     pub(super) body_timeout: Duration,
     pub(super) method: Method,
     pub(super) version: Version,
+    /// Of the URL that the client asked for.
+    pub(super) scheme: &'static str,
     pub(super) persists: bool,
     pub(super) upgrade: bool,
 }
@@ -109,6 +111,7 @@ impl Default for RequestSide {
             body_timeout: limits::TIMEOUT_BODY,
             method: Method::Other,
             version: Version::Http11,
+            scheme: "http",
             persists: false,
             upgrade: false,
         }
@@ -356,6 +359,9 @@ impl Exchange {
             }
         };
         self.up.starved = !self.up.body_done;
+        if let Some(revocation) = &mut self.revocation {
+            revocation.pass(self.request.out());
+        }
         if let Some(outcome) = &mut self.outcome {
             outcome.request_bytes += taken as u64;
         }

@@ -1,5 +1,6 @@
 //! What becomes of response heads: interim ones are passed on, 101 opens a tunnel, a final one begins the response.
 
+use super::answering::nonce_of;
 use super::judgement::UPGRADE_PROTOCOL;
 use super::response_side::{Body, Phase};
 use super::{Exchange, World};
@@ -204,6 +205,8 @@ impl Exchange {
     ) -> Result<(), Refusal> {
         let index = self.outcome.as_ref().and_then(|outcome| outcome.route).ok_or(Refusal::NoRoute)?;
         let route = self.rules.routes.routes().get(usize::from(index)).ok_or(Refusal::NoRoute)?;
+        let renews_nonce = self.outcome.as_ref().is_some_and(|outcome| outcome.renews_nonce);
+        let nonce = if renews_nonce { nonce_of(world) } else { None };
         let scratch = &mut *world.scratch;
         scratch.head.clear();
         let parts = ResponseParts {
@@ -217,6 +220,7 @@ impl Exchange {
             connection: additions.connection,
             route,
             date: world.date,
+            nonce: nonce.as_deref(),
         };
         forwarding::write_response_head(&parts, &mut scratch.head);
         Ok(())

@@ -4,7 +4,7 @@
 //! Up to [`limits::PAYLOAD_WHOLE_BYTES`] a message is opened to its end before its request is looked at. A larger one goes
 //! on chunk by chunk, and what would complete the request for the server is held back until the final chunk is open.
 
-use super::inner_request::{Content, write_inner_head};
+use super::inner_request::{Content, refusal_for, write_inner_head};
 use super::payload_endpoints::{SealedArrival, SealedForm};
 use super::request_side::{Body, Phase};
 use super::sealed_body::{Chunk, SealedBody};
@@ -45,6 +45,8 @@ pub(super) struct Sealed {
     pub(super) holds_byte: bool,
     /// Of a single message that is not yet entered into the replay memory.
     single: Option<Encapsulated>,
+    /// Of the URL that the client asked for.
+    pub(super) scheme: Scheme,
     /// The application that the session's ticket names.
     pub(super) app: Option<AppIdentity>,
     /// When all of it must have come.
@@ -94,6 +96,7 @@ impl Exchange {
             left: None,
             holds_byte: false,
             single: None,
+            scheme: Scheme::Http,
             app: None,
             due: world.now.after(limits::PAYLOAD_MESSAGE_TIME),
         };
@@ -380,6 +383,7 @@ impl Sealed {
         if head.scheme == Scheme::Http && is_tls {
             return Err(Refusal::PayloadMalformed);
         }
+        self.scheme = head.scheme;
         self.body.decoded(length);
         let head_bytes = plain.start..plain.start + length;
         if let Some(enc) = self.single.take() {
@@ -485,16 +489,5 @@ fn prepend(request: &mut WireBuffer, head: &[u8], buffers: &mut BufferPool) -> R
         Ok(())
     } else {
         Err(Refusal::Exhausted)
-    }
-}
-
-/// What a fault in the inner message is answered with.
-fn refusal_for(fault: BhttpFault) -> Refusal {
-    use crate::protocol::http1::Rejection;
-    match fault {
-        BhttpFault::PathTooLong => Refusal::Malformed(Rejection::RequestLineTooLong),
-        BhttpFault::HeadTooLarge => Refusal::Malformed(Rejection::HeadTooLarge),
-        BhttpFault::TooManyFields => Refusal::Malformed(Rejection::TooManyFields),
-        _ => Refusal::PayloadMalformed,
     }
 }

@@ -3,9 +3,11 @@
 mod answers;
 mod boundaries;
 mod driver_view;
+mod proofs;
 mod questions;
 mod responses;
 mod retries;
+mod revocations;
 mod sealed;
 mod stage;
 mod streams;

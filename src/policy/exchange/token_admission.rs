@@ -11,7 +11,7 @@ use ring::digest::{Context, SHA256};
 use super::answering::Declined;
 use super::judgement::Reading;
 use super::question::{Answer, Question, TokenAnswer, Tokens, consulted, judge_application};
-use super::{Exchange, World};
+use super::{Exchange, Outcome, World};
 use crate::policy::access_rule::{JudgedRule, Proofs, TokenForm};
 use crate::policy::payload_rules::PayloadMode;
 use crate::policy::refusal::Refusal;
@@ -19,16 +19,10 @@ use crate::policy::request_mapper::{
     ExtraMembers, Mapped, MapperFault, MapperId, MappingRequest, write_mapping_body,
 };
 use crate::policy::route_table::{Route, forwarded_target};
-use crate::policy::token_rules::PROOF_ALGORITHMS;
-use crate::protocol::http1::{FieldKind, FieldTable};
+use crate::protocol::http1::FieldKind;
 use crate::protocol::payload::ticket::AppIdentity;
 use crate::protocol::token::bearer::{Credentials, PairForm, credentials};
-use crate::protocol::token::proof_of_possession::{ProofExpectation, ProofFault, check_proof, proof};
-use crate::protocol::token::proof_target::ProofTarget;
 use crate::protocol::token::verdict::{ApplicationClaims, Judgement};
-
-/// The field of DPoP proofs (RFC 9449 section 4.1).
-const PROOF_FIELD: &[u8] = b"dpop";
 
 impl Exchange {
     /// Whether the route takes a request in this form, from this client, with this token. What the token says, where one is
@@ -37,6 +31,7 @@ impl Exchange {
         &self,
         route: &Route,
         reading: &Reading<'_>,
+        outcome: &mut Outcome,
         world: &mut World<'_>,
     ) -> Result<Option<Arc<Judgement>>, Declined> {
         let is_opened = self.is_opened();
@@ -53,7 +48,7 @@ impl Exchange {
             return Err(Refusal::NoRoute.into());
         }
         let claims = match route.access.judged() {
-            Some(rule) => Some(self.admit_token(rule, reading, world)?),
+            Some(rule) => Some(self.admit_token(rule, reading, outcome, world)?),
             None => None,
         };
         self.admit_form(route.payload, claims.as_deref(), world)?;
@@ -135,6 +130,7 @@ impl Exchange {
         &self,
         rule: &Arc<JudgedRule>,
         reading: &Reading<'_>,
+        outcome: &mut Outcome,
         world: &mut World<'_>,
     ) -> Result<Arc<Judgement>, Declined> {
         let (bytes, fields) = (self.request.unread(), &world.scratch.fields);
@@ -151,6 +147,7 @@ impl Exchange {
             Credentials::Pair { access, id } => (access, Some(id), TokenForm::Pair),
         };
         let hash = hash_of(access, id);
+        outcome.token = hash.first_chunk().copied();
         let tokens = Tokens { access, id, hash: &hash };
         let judgement = match consulted(world.consult, Question::Token(tokens, rule))? {
             Answer::Token(TokenAnswer::Good(judgement)) => judgement,
@@ -160,54 +157,11 @@ impl Exchange {
         };
         let shown = Proofs {
             form,
-            proof: self.prove(reading, fields, &hash, now, world.remember_proof),
+            proof: self.prove(reading, rule, &hash, outcome, world),
             certificate: self.peer.certificate().filter(|_| !self.is_opened()),
         };
         rule.judge(&judgement, &shown, now).map_err(Refusal::Denied)?;
         Ok(judgement)
-    }
-
-    /// The thumbprint of the key that a proof of possession is signed by. `None`: there is no proof.
-    fn prove(
-        &self,
-        reading: &Reading<'_>,
-        fields: &FieldTable,
-        token_hash: &[u8; 32],
-        now: u64,
-        remember: &mut dyn FnMut(&[u8; 32], u64) -> bool,
-    ) -> Option<Result<[u8; 32], ProofFault>> {
-        let bytes = self.request.unread();
-        let named = |name: &[u8]| name.eq_ignore_ascii_case(PROOF_FIELD);
-        let values =
-            fields.iter().filter(|field| named(field.name.of(bytes))).map(|field| field.value.of(bytes));
-        let text = match proof(values) {
-            Ok(text) => text?,
-            Err(fault) => return Some(Err(fault)),
-        };
-        let words = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
-        let target = &reading.target;
-        let expected = ProofExpectation {
-            method: words(reading.head.method_name.of(bytes)),
-            target: ProofTarget {
-                scheme: if self.peer.tls.is_some() { "https" } else { "http" },
-                host: words(target.host.of(bytes)),
-                port: target.port,
-                path: words(reading.path),
-            },
-            token_hash,
-            key: None,
-            algorithms: PROOF_ALGORITHMS,
-            now,
-            nonces: None,
-        };
-        Some(check_proof(text, &expected).and_then(|facts| {
-            // A proof serves once.
-            if remember(&facts.replay.id, facts.replay.until) {
-                Ok(facts.key)
-            } else {
-                Err(ProofFault::Replayed)
-            }
-        }))
     }
 }
 

@@ -138,6 +138,7 @@ impl Case {
             connection,
             route: &self.route,
             date: DATE.as_bytes(),
+            nonce: None,
         };
         write_response_head(&parts, &mut out);
         String::from_utf8(out).unwrap().strip_prefix("before").unwrap().to_owned()

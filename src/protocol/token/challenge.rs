@@ -1,8 +1,8 @@
 //! What is answered to a request without a token that is good enough: the value of `WWW-Authenticate` (RFC 6750 section 3,
 //! RFC 9449 section 7.1, RFC 9470 section 3, RFC 9728 section 5.1).
 //!
-//! Every text in it comes from the configuration or from here. Nothing that a peer sent is given back, and of a token no
-//! more is told than that it is no good. One field holds one challenge: MobileFirst's clients look at the beginning of a
+//! Every text in it comes from the configuration or from here, but for the URL of metadata, which is that of the request with
+//! a well-known path. Of a token no more is told than that it is no good. One field holds one challenge: MobileFirst's clients look at the beginning of a
 //! field. The status is the caller's.
 
 use super::algorithm::Algorithm;

@@ -23,7 +23,7 @@ use super::key_set::KeySet;
 use super::verdict::{Judgement, TokenFault};
 
 /// What an issuer's tokens have to be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JwtRules {
     /// The issuer's index in the configuration.
     pub index: u16,

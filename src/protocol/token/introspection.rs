@@ -30,7 +30,7 @@ pub enum ClientAuthentication<'a> {
 }
 
 /// What answers about an issuer's tokens have to say.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IntrospectionRules {
     /// The issuer's index in the configuration.
     pub index: u16,

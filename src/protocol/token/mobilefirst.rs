@@ -29,7 +29,7 @@ use super::verdict::{
 use crate::protocol::strict_json::{Member, Object};
 
 /// What a server's tokens have to be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MobileFirstRules {
     /// The issuer's index in the configuration.
     pub index: u16,

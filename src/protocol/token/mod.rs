@@ -18,6 +18,7 @@
 //! - [`mobilefirst`]: the pair of tokens of MobileFirst Platform
 //! - [`proof_of_possession`]: DPoP proofs
 //! - [`proof_target`]: where a proof is for
+//! - [`revocation`]: the token that a form is about
 //! - [`challenge`]: what is answered to who has no good token
 
 pub mod algorithm;
@@ -27,12 +28,13 @@ pub mod claim_set;
 pub mod claims;
 pub mod compact_jws;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod introspection;
 pub mod key_set;
 pub mod mobilefirst;
 pub mod proof_of_possession;
 pub mod proof_target;
 pub mod public_key;
+pub mod revocation;
 pub mod signature;
 pub mod verdict;

@@ -54,6 +54,8 @@ pub struct ProofFacts {
     pub issued: u64,
     /// What to remember of it.
     pub replay: Replay,
+    /// Its nonce is one of ours, and not the current one: the client should be given that.
+    pub is_nonce_old: bool,
 }
 
 /// What to remember of a proof, so that it is not taken a second time.
@@ -224,18 +226,28 @@ fn check_claims(
     if decoded(text("ath")?).is_none_or(|hash| hash != expected.token_hash) {
         return Err(ProofFault::TokenHash);
     }
-    if let Some(nonces) = expected.nonces {
-        let nonce = claims.text("nonce").ok_or(ProofFault::Nonce)?;
-        if !nonces.accepts(nonce, expected.now) {
-            return Err(ProofFault::Nonce);
+    let age = match expected.nonces {
+        Some(nonces) => {
+            let nonce = claims.text("nonce").ok_or(ProofFault::Nonce)?;
+            nonces.age_of(nonce, expected.now).ok_or(ProofFault::Nonce)?
         }
-    }
+        None => NonceAge::Current,
+    };
     let mut hash = digest::Context::new(&digest::SHA256);
     hash.update(&key);
     hash.update(name.as_bytes());
     let mut id = [0; 32];
     id.copy_from_slice(hash.finish().as_ref());
-    Ok(ProofFacts { key, issued, replay: Replay { id, until } })
+    Ok(ProofFacts { key, issued, replay: Replay { id, until }, is_nonce_old: age == NonceAge::Last })
+}
+
+/// How old a nonce is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NonceAge {
+    /// Of this step of time.
+    Current,
+    /// Of the last one: it is good for not much longer.
+    Last,
 }
 
 /// The server's nonces (RFC 9449 section 8): of the time, in steps of [`PROOF_NONCE_SECONDS`], an HMAC by a secret key. Any
@@ -253,13 +265,14 @@ impl Nonces {
         BASE64URL.encode(hmac::sign(&self.0, &message(now / PROOF_NONCE_SECONDS)))
     }
 
-    /// True for the nonce of this step of time, and for that of the last.
-    pub fn accepts(&self, nonce: &str, now: u64) -> bool {
-        let step = now / PROOF_NONCE_SECONDS;
-        let is_of = |step: u64, tag: &[u8]| hmac::verify(&self.0, &message(step), tag).is_ok();
-        let is_known =
-            |tag: Vec<u8>| is_of(step, &tag) || step.checked_sub(1).is_some_and(|last| is_of(last, &tag));
-        decoded(nonce).is_some_and(is_known)
+    /// Of which step of time a nonce is: this one, or the last. `None`: it is not, or no longer, one of ours.
+    pub fn age_of(&self, nonce: &str, now: u64) -> Option<NonceAge> {
+        let (step, tag) = (now / PROOF_NONCE_SECONDS, decoded(nonce)?);
+        let is_of = |step: u64| hmac::verify(&self.0, &message(step), &tag).is_ok();
+        if is_of(step) {
+            return Some(NonceAge::Current);
+        }
+        step.checked_sub(1).filter(|last| is_of(*last)).map(|_| NonceAge::Last)
     }
 }
 

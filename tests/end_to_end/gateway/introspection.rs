@@ -7,21 +7,21 @@ use crate::harness::{Connection, unused_address};
 
 const RULE: &str = "{ issuer = \"main\", scope = [\"read\"] }";
 
-fn issuer(address: std::net::SocketAddr) -> String {
+pub(super) fn issuer(address: std::net::SocketAddr) -> String {
     format!(
         "[issuer.main]\nkind = \"introspection\"\nurl = \"http://{address}/introspect\"\nclient_id = \"ringwall\"\n\
          client_secret_file = \"secret\"\ntimeout = \"500ms\""
     )
 }
 
-fn setup(server: &ScriptedServer, token_server: std::net::SocketAddr) -> Setup {
+pub(super) fn setup(server: &ScriptedServer, token_server: std::net::SocketAddr) -> Setup {
     guarded(server, RULE, "set_headers = { x-user = \"{sub}\" }")
         .with(issuer(token_server))
         .file("secret", "s3cret\n")
 }
 
 /// Says of a token what its name says: `good…`, `counted…`; all others are not active.
-fn token_server() -> ScriptedServer {
+pub(super) fn token_server() -> ScriptedServer {
     ScriptedServer::start(|connection: &mut Connection| {
         while let Some(request) = connection.request() {
             let form = String::from_utf8_lossy(&request.body).into_owned();

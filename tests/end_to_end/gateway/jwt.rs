@@ -21,7 +21,14 @@ fn a_token_decides_and_the_server_gets_what_it_says() {
         .file("keys.json", key_set(&[&signer]))
         .start();
     let without = get(&proxy, None);
-    assert_eq!((without.status(), challenge(&without).as_str()), (401, "Bearer realm=\"ringwall\""));
+    let metadata = "/.well-known/oauth-protected-resource/a";
+    let expected = format!("Bearer realm=\"ringwall\", resource_metadata=\"http://a.test{metadata}\"");
+    assert_eq!((without.status(), challenge(&without)), (401, expected));
+    let mut client = proxy.client();
+    client.send(format!("GET {metadata} HTTP/1.1\r\nHost: a.test\r\n\r\n"));
+    let described: Value = serde_json::from_str(&client.response().text()).expect("JSON");
+    assert_eq!(described["resource"], "http://a.test/a");
+    assert_eq!(described["authorization_servers"], json!(["https://login.test"]));
     let stranger = Signer::new("1");
     for (token, status, error) in [
         (signer.token(json!({"exp": now() - 60})), 401, "invalid_token"),
@@ -44,8 +51,13 @@ fn a_token_decides_and_the_server_gets_what_it_says() {
     assert_eq!(got.fields.get("x-user").as_deref(), Some("alice"));
     assert_eq!(got.fields.get("x-tenant").as_deref(), Some("t-1"));
     assert!(proxy.metric("ringwall_token_cache_hits_total", "") >= 1.0);
+    let lines = proxy.wait_for_log(10);
     let log = std::fs::read_to_string(proxy.path("access.log")).expect("a log");
     assert!(!log.contains(&token), "tokens are never logged");
+    let hash = ring::digest::digest(&ring::digest::SHA256, token.as_bytes());
+    let begin: String = hash.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let named = lines.iter().filter(|line| line["token"] == begin.as_str()).count();
+    assert_eq!(named, 2, "{log}");
 }
 
 #[test]

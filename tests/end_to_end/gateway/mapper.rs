@@ -3,7 +3,7 @@
 use super::*;
 use crate::harness::unused_address;
 
-fn setup(server: &ScriptedServer, mapper: std::net::SocketAddr, signer: &Signer) -> Setup {
+pub(super) fn setup(server: &ScriptedServer, mapper: std::net::SocketAddr, signer: &Signer) -> Setup {
     guarded(server, "{ issuer = \"main\" }", "mapper = \"customers\"")
         .with(
             "[issuer.main]\nkind = \"jwt\"\nissuer = \"https://login.test\"\naudience = [\"orders\"]\n\

@@ -10,11 +10,14 @@ use std::time::Duration;
 use super::super::*;
 use crate::policy::access_rule::AccessRule;
 use crate::policy::path_rules::PathPattern;
+use crate::policy::payload_keys::PayloadKeys;
 use crate::policy::request_mapper::{Mapped, MapperFault};
 use crate::policy::route_table::{Route, RouteTable, RouteTarget};
 use crate::policy::ruleset::{
-    Balance, Forwarding, Limits, ListenerId, PoolLimits, Ruleset, Server, Timeouts, Upstream,
+    Balance, Forwarding, Limits, ListenerId, PoolLimits, Ruleset, Server, Timeouts, Upstream, UpstreamId,
 };
+use crate::protocol::moment::UnixMicros;
+use crate::protocol::token::proof_of_possession::Nonces;
 
 pub(super) const DATE: &str = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
 
@@ -55,8 +58,13 @@ pub(super) struct Stage {
     pub(super) answer: Option<Answer>,
     /// What the mapper says.
     pub(super) mapping: Option<Result<Arc<Mapped>, MapperFault>>,
+    /// What it calls now, in seconds since 1970.
+    pub(super) seconds: u64,
+    /// The mapper has to be asked.
+    pub(super) maps_later: bool,
     /// The proofs of possession seen.
     pub(super) proofs: HashSet<[u8; 32]>,
+    pub(super) nonces: Nonces,
     /// What had to be asked for.
     pub(super) asked: Vec<String>,
     /// Present: sealed messages are taken.
@@ -164,7 +172,10 @@ impl Stage {
             questions: Vec::new(),
             answer: None,
             mapping: None,
+            maps_later: false,
+            seconds: 0,
             proofs: HashSet::new(),
+            nonces: Nonces::new(&[5; 32]),
             asked: Vec::new(),
             vault: None,
             crowded: false,
@@ -175,6 +186,17 @@ impl Stage {
     fn settled(mut self) -> Self {
         self.settle();
         self
+    }
+
+    /// What the client says of whom it speaks for is believed.
+    pub(super) fn trust_everybody(&mut self) {
+        let rules = Ruleset {
+            forwarding: Forwarding { trusted: vec!["0.0.0.0/0".parse().unwrap()] },
+            routes: RouteTable::new(self.rules.routes.routes().to_vec()),
+            issuers: self.rules.issuers.clone(),
+            ..ruleset_of(Vec::new())
+        };
+        self.rules = Rules::new(Arc::new(rules));
     }
 
     /// Connections are answered so, in this order; all further ones are fresh.
@@ -356,6 +378,7 @@ impl Stage {
                     let lent = exchange.lend(action);
                     self.feed(side).write = Some(lent);
                 }
+                Action::NextRequest => self.step(Event::NextRequest),
                 Action::Ask => self.asked.push(format!("{:?}", exchange.take_asked().expect("a question"))),
                 Action::Connect(order) => {
                     self.orders.push(order);
@@ -435,7 +458,7 @@ impl Stage {
         });
         let mut world = World {
             now: self.now,
-            time: UnixMicros(0),
+            time: UnixMicros(self.seconds * 1_000_000),
             date: b"Sun, 06 Nov 1994 08:49:37 GMT",
             rules: &self.rules,
             buffers: &mut self.buffers,
@@ -443,6 +466,7 @@ impl Stage {
             consult: &mut |question| {
                 self.questions.push(kind_of(&question));
                 match (&question, &self.mapping) {
+                    (Question::Mapping(..), _) if self.maps_later => None,
                     (Question::Mapping(..), Some(said)) => Some(Answer::Mapping(said.clone())),
                     _ => self.answer.clone(),
                 }
@@ -454,7 +478,7 @@ impl Stage {
             random: &mut || 0x0123_4567_89ab_cdef,
             draining: self.draining,
             payload,
-            remember_proof: &mut |id, _| self.proofs.insert(*id),
+            proofs: ProofWorld { remember: &mut |id, _| self.proofs.insert(*id), nonces: Some(&self.nonces) },
         };
         self.exchange.as_mut().expect("not over").step(event, &mut world);
     }

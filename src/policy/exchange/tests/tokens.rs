@@ -19,10 +19,10 @@ use crate::protocol::payload::binary_http::{Framing, RequestControl, push_reques
 use crate::protocol::payload::ticket::AppIdentity;
 use crate::protocol::token::verdict::{ApplicationClaims, Judgement, TokenFault};
 
-const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+pub(super) const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// A stage whose one route takes tokens of the one issuer; `change` says what else.
-fn guarded(change: impl FnOnce(&mut JudgedRule, &mut Route)) -> Stage {
+pub(super) fn guarded(change: impl FnOnce(&mut JudgedRule, &mut Route)) -> Stage {
     let mut rule = JudgedRule::new(&[jwt_issuer()], vec![IssuerId(0)]);
     let mut route = open_route();
     change(&mut rule, &mut route);
@@ -50,7 +50,7 @@ fn good() -> Option<Answer> {
 }
 
 /// Status, reason, and the challenge of the answer.
-fn refused(stage: &mut Stage) -> (u16, String, String) {
+pub(super) fn refused(stage: &mut Stage) -> (u16, String, String) {
     let got = stage.at_client();
     let status = got[9..12].parse().expect("a status");
     let of = |start: &str, end: &str| {

@@ -183,17 +183,20 @@ fn nonces_are_of_this_time_and_this_key() {
     let nonce = nonces.current(start);
     assert_eq!(nonce, nonces.current(start + PROOF_NONCE_SECONDS - 1));
     assert_ne!(nonce, nonces.current(start + PROOF_NONCE_SECONDS));
-    let check = |nonce: &str, now: u64, accepted: bool| {
-        assert_eq!(nonces.accepts(nonce, now), accepted, "{nonce} {now}")
+    let check = |nonce: &str, now: u64, age: Option<NonceAge>| {
+        assert_eq!(nonces.age_of(nonce, now), age, "{nonce} {now}")
     };
-    check(&nonce, start, true);
-    check(&nonce, start + 2 * PROOF_NONCE_SECONDS - 1, true);
-    check(&nonce, start + 2 * PROOF_NONCE_SECONDS, false);
-    check(&nonce, start - 1, false);
-    check(&others.current(start), start, false);
-    check(&nonces.current(0), 0, true);
+    let (current, last) = (Some(NonceAge::Current), Some(NonceAge::Last));
+    check(&nonce, start, current);
+    check(&nonce, start + PROOF_NONCE_SECONDS - 1, current);
+    check(&nonce, start + PROOF_NONCE_SECONDS, last);
+    check(&nonce, start + 2 * PROOF_NONCE_SECONDS - 1, last);
+    check(&nonce, start + 2 * PROOF_NONCE_SECONDS, None);
+    check(&nonce, start - 1, None);
+    check(&others.current(start), start, None);
+    check(&nonces.current(0), 0, current);
     for wrong in ["", "AAAA", &nonce[..nonce.len() - 4], &format!("{nonce}="), &format!("{nonce}AAAA")] {
-        check(wrong, start, false);
+        check(wrong, start, None);
     }
     assert_eq!(format!("{nonces:?}"), "Nonces { .. }");
 }
