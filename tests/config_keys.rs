@@ -135,6 +135,9 @@ fn issuer_beside(key: &str) -> &'static str {
         "client_authentication" | "client_id" | "client_secret_file" | "path" | "time_unit" => {
             "kind = 'introspection'\nupstream = 'orders'\n"
         }
+        "client_assertion_algorithm" | "client_assertion_audience" | "client_key_file" | "client_key_id" => {
+            "kind = 'introspection'\nupstream = 'orders'\nclient_authentication = 'private_key_jwt'\n"
+        }
         "timeout" => "kind = 'introspection'\nurl = 'http://a/b'\n",
         "url" => "kind = 'introspection'\n",
         "upstream" => "kind = 'introspection'\npath = '/a'\n",

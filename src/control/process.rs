@@ -27,7 +27,7 @@ use super::published::Published;
 use super::reload::Fixed;
 use super::replay_start::{proof_memory, replay_memory};
 use super::run_fault::RunFault;
-use super::service_secrets::{Finding, read_passwords};
+use super::service_secrets::{Finding, read_secrets};
 use super::settings::{Loaded, Settings, SettingsSource};
 use super::status::{self, Status, WorkerStatus};
 use super::supervisor::{self, Equipment, InForce, Supervisor, WorkerFn};
@@ -446,7 +446,7 @@ impl Process {
 fn load(source: &mut dyn SettingsSource) -> Result<Settings, Vec<String>> {
     let Loaded { mut settings, warnings } = source.load()?;
     let messages = |found: Vec<Finding>| found.into_iter().map(|finding| finding.message).collect::<Vec<_>>();
-    let odd = read_passwords(&mut settings.ruleset.services).map_err(messages)?;
+    let odd = read_secrets(&mut settings.ruleset.services).map_err(messages)?;
     warnings.iter().chain(&messages(odd)).for_each(journal::warn);
     Ok(settings)
 }

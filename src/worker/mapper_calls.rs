@@ -50,13 +50,16 @@ pub(super) async fn map(
     let service = rules.services.get(usize::from(settings.service.0)).ok_or(MapperFault::Unreachable)?;
     let Some(_place) = worker.mapping.enter() else { return Err(MapperFault::Busy) };
     worker.metrics.mapper_asked.add(1);
-    let write = |authority: &str, out: &mut Vec<u8>| write_mapping_request(service, authority, body, out);
+    let write = |authority: &str, out: &mut Vec<u8>| {
+        write_mapping_request(service, authority, body, out);
+        Ok(())
+    };
     let wanted = Call { method: Method::Post, write: &write, body_max: MAPPER_ANSWER_BYTES };
     let mapped = match call(worker, generation, service, &wanted).await {
         Ok(reply) => read_mapping_answer(reply.status, &reply.body, settings).map(Arc::new),
         Err(CallFault::TimedOut) => Err(MapperFault::TimedOut),
         Err(CallFault::TooLong) => Err(MapperFault::TooLong),
-        Err(CallFault::NoServer | CallFault::Broken) => Err(MapperFault::Unreachable),
+        Err(CallFault::NoServer | CallFault::Broken | CallFault::Unsigned) => Err(MapperFault::Unreachable),
     };
     match &mapped {
         Ok(mapped) => {
