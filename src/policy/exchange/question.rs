@@ -28,8 +28,8 @@ pub enum Question<'a> {
     Application(&'a AppIdentity),
     /// What the issuers of this rule say of these tokens.
     Token(Tokens<'a>, &'a Arc<JudgedRule>),
-    /// What the mapper makes of the request that this body tells it of.
-    Mapping(MapperId, &'a [u8]),
+    /// What a mapper makes of a request.
+    Mapping(Mapping<'a>),
 }
 
 /// What a client shows.
@@ -41,6 +41,17 @@ pub struct Tokens<'a> {
     pub id: Option<&'a str>,
     /// SHA-256 of both: of the access token, and where there is an ID token of it, a space and that.
     pub hash: &'a [u8; 32],
+}
+
+/// What a mapper is asked.
+#[derive(Clone, Copy)]
+pub struct Mapping<'a> {
+    /// Which one.
+    pub mapper: MapperId,
+    /// What tells it of the request.
+    pub body: &'a [u8],
+    /// When what the token says is next to change by itself, in seconds since 1970: its answer is good no longer.
+    pub until: u64,
 }
 
 /// What has to be asked for. It holds secrets: `Debug` shows its kind alone.
@@ -59,7 +70,14 @@ pub enum Asked {
         rule: Arc<JudgedRule>,
     },
     /// As [`Question::Mapping`].
-    Mapping(MapperId, Box<[u8]>),
+    Mapping {
+        /// Which mapper.
+        mapper: MapperId,
+        /// What tells it of the request.
+        body: Box<[u8]>,
+        /// As in [`Mapping`].
+        until: u64,
+    },
 }
 
 /// What was found out.
@@ -103,7 +121,9 @@ impl Question<'_> {
                 hash: *hash,
                 rule: rule.clone(),
             },
-            Self::Mapping(mapper, body) => Asked::Mapping(mapper, body.into()),
+            Self::Mapping(Mapping { mapper, body, until }) => {
+                Asked::Mapping { mapper, body: body.into(), until }
+            }
         }
     }
 }
@@ -140,7 +160,7 @@ impl fmt::Debug for Asked {
                 write!(formatter, "Application({} {})", application.id(), application.version())
             }
             Self::Token { .. } => formatter.write_str("Token"),
-            Self::Mapping(mapper, _) => write!(formatter, "Mapping({})", mapper.0),
+            Self::Mapping { mapper, .. } => write!(formatter, "Mapping({})", mapper.0),
         }
     }
 }
