@@ -206,7 +206,7 @@ fn the_example_says_the_defaults() {
 }
 
 /// Settings that the whole example leaves out: its files do not exist, or another setting excludes it.
-const LEFT_OUT: [&str; 12] = [
+const LEFT_OUT: [&str; 14] = [
     "include",
     "key_document",
     "jwks_file",
@@ -215,6 +215,8 @@ const LEFT_OUT: [&str; 12] = [
     "public_key_file",
     "public_key_path",
     "validation_",
+    "client_key_",
+    "client_assertion_",
     "mapper = ",
     "upstream = ",
     "path = \"/introspect\"",

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::harness::{Gate, eventually, unused_address};
+use crate::harness::{Gate, unused_address};
 
 const ISSUER: &str =
     "[issuer.main]\nkind = \"jwt\"\nissuer = \"https://login.test\"\naudience = [\"orders\"]\n";

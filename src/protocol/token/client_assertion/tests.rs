@@ -3,8 +3,6 @@ use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
     RSA_PSS_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm,
 };
-use rustls::pki_types::PrivatePkcs8KeyDer;
-use rustls::pki_types::pem::PemObject;
 use serde_json::Value;
 
 use super::*;
@@ -31,7 +29,8 @@ fn ecdsa(curve: &'static ring::signature::EcdsaSigningAlgorithm) -> Vec<u8> {
 /// The key of RFC 7515 appendix A.2.
 fn rsa() -> Vec<u8> {
     let text = read_text("rsa_private_key.pem");
-    PrivatePkcs8KeyDer::from_pem_slice(text.as_bytes()).expect("a key").secret_pkcs8_der().to_vec()
+    let encoded: String = text.lines().filter(|line| !line.starts_with('-')).collect();
+    base64::prelude::BASE64_STANDARD.decode(encoded).expect("base64")
 }
 
 fn key(pkcs8: &[u8], algorithm: Option<Algorithm>) -> AssertionKey {
