@@ -471,6 +471,8 @@ pub const POLICY_ANSWER_BYTES: usize = 16 * 1024;
 pub const SERVICE_HEAD_BYTES: usize = 16 * 1024;
 /// A file with the password for a service.
 pub const PASSWORD_FILE_BYTES: usize = 4 * 1024;
+/// A file with a private key: an RSA key of 4096 bits takes 3.3 KiB in PEM, with what tools write around it.
+pub const PRIVATE_KEY_FILE_BYTES: usize = 16 * 1024;
 /// Most answers of the policy service a configuration may keep: some MiB.
 pub const POLICY_CACHE_ENTRIES_MAX: usize = 100_000;
 /// Bytes of one configuration file.

@@ -10,7 +10,7 @@ use std::alloc::System;
 use std::sync::Arc;
 
 use ringwall::policy::exchange::{Answer, Side, TokenAnswer};
-use ringwall::protocol::token::verdict::{Judgement, NO_EXPIRY};
+use ringwall::protocol::token::verdict::{Judgement, NO_EXPIRY, ScopeElement};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use warm_loop::WarmLoop;
 
@@ -22,6 +22,12 @@ const GET: &str = "GET /orders/42?full=1 HTTP/1.1\r\nHost: api.example.com\r\nUs
     Accept: text/html,application/json\r\nAccept-Language: en\r\nAccept-Encoding: gzip, br\r\nCookie: session=0123456789\r\n\
     Authorization: Bearer 0123456789abcdef\r\nConnection: keep-alive\r\n\r\n";
 
+/// An element that lasts, one that is over, one that will be.
+fn scope() -> [ScopeElement; 3] {
+    let element = |name: &str, expires| ScopeElement { name: name.into(), expires, is_mandatory: false };
+    [element("read", None), element("over", Some(0)), element("write", Some(NO_EXPIRY))]
+}
+
 fn judgement() -> Judgement {
     Judgement {
         issuer: 0,
@@ -30,9 +36,9 @@ fn judgement() -> Judgement {
         client_id: None,
         issuer_name: None,
         jti: None,
-        scopes: Box::default(),
+        scopes: scope().into(),
         audience: Box::default(),
-        amr: Box::default(),
+        amr: ["pwd".into(), "otp".into()].into(),
         acr: None,
         auth_time: None,
         constraint: None,

@@ -13,6 +13,7 @@ use ringwall::policy::service::{CredentialsForm, ServiceId};
 use ringwall::policy::token_rules::{CacheRules, IssuerId, IssuerKind, KeySource, MobileFirstJudge};
 use ringwall::protocol::token::algorithm::Algorithm;
 use ringwall::protocol::token::claim_set::TimeUnit;
+use ringwall::protocol::token::client_assertion::AssertionRules;
 
 const GUARDED: &str = r#"
 [[listener]]
@@ -54,6 +55,23 @@ time_unit = "milliseconds"
 skew = "5s"
 timeout = "3s"
 cache = { positive = "0s", negative = "1s", entries = 7 }
+[issuer.x-signed]
+kind = "introspection"
+url = "https://login.test/introspect"
+client_id = "a:b"
+client_authentication = "private_key_jwt"
+client_key_file = "client.key"
+[issuer.y-signed]
+kind = "introspection"
+upstream = "login"
+path = "/introspect"
+client_id = "a"
+client_authentication = "private_key_jwt"
+client_key_file = "client.key"
+client_key_id = "k"
+client_assertion_algorithm = "RS256"
+client_assertion_audience = "https://other.test"
+issuer = "https://login.test"
 [issuer.worklight]
 kind = "mobilefirst"
 public_key_file = "key.json"
@@ -123,7 +141,7 @@ fn service(ruleset: &Ruleset, id: ServiceId) -> (String, &str, Option<&str>, u12
 fn issuers_of_json_web_tokens_have_rules_and_keys() {
     let ruleset = guarded().ruleset;
     let names: Vec<_> = ruleset.issuers.iter().map(|issuer| issuer.name.as_str()).collect();
-    assert_eq!(names, ["bank", "inner", "main", "onegini", "wonline", "worklight"]);
+    assert_eq!(names, ["bank", "inner", "main", "onegini", "wonline", "worklight", "x-signed", "y-signed"]);
     let jwt = |at: usize| match &ruleset.issuers[at].kind {
         IssuerKind::Jwt { rules, keys } => (rules, keys),
         other => panic!("{other:?}"),
@@ -161,7 +179,7 @@ fn issuers_that_are_asked_say_whom_and_how() {
     assert_eq!(service(ruleset, *id), ("login.test:443".to_owned(), "/introspect", Some("a:b"), 3000));
     let credentials = ruleset.services[usize::from(id.0)].credentials.as_ref().expect("credentials");
     assert_eq!(credentials.form, CredentialsForm::ClientPost);
-    assert_eq!(credentials.password_file, PathBuf::from("etc/secret"));
+    assert_eq!(credentials.secret_file, PathBuf::from("etc/secret"));
     assert_eq!((rules.index, rules.issuer.as_deref(), rules.skew), (3, Some("https://login.test"), 5));
     assert_eq!((rules.unit, rules.audience.len(), rules.is_fapi), (TimeUnit::Milliseconds, 1, false));
     let cache = CacheRules { positive: Duration::ZERO, negative: Duration::from_secs(1), entries: 7 };
@@ -178,6 +196,23 @@ fn issuers_that_are_asked_say_whom_and_how() {
     assert_eq!(*judge, MobileFirstJudge::Keys(KeySource::File("etc/key.json".into())));
     assert_eq!(offline.mandatory_scope, ["wl_authenticityRealm".into()]);
     assert_eq!(settings.tls.upstreams.len(), ruleset.upstreams.len());
+}
+
+#[test]
+fn a_client_with_a_key_says_whom_its_assertions_are_for() {
+    let ruleset = guarded().ruleset;
+    let check = |at: usize, audience: &str, key_id: Option<&str>, algorithm| {
+        let IssuerKind::Introspection { service, .. } = &ruleset.issuers[at].kind else {
+            panic!("another kind")
+        };
+        let credentials = ruleset.services[usize::from(service.0)].credentials.as_ref().expect("credentials");
+        let rules = AssertionRules { audience: audience.into(), key_id: key_id.map(Into::into), algorithm };
+        assert_eq!(credentials.form, CredentialsForm::ClientAssertion(rules));
+        assert_eq!(credentials.secret_file, PathBuf::from("etc/client.key"));
+        assert!(credentials.key.is_none(), "files are read later");
+    };
+    check(6, "https://login.test/introspect", None, None);
+    check(7, "https://other.test", Some("k"), Some(Algorithm::Rs256));
 }
 
 #[test]

@@ -135,6 +135,9 @@ fn issuer_beside(key: &str) -> &'static str {
         "client_authentication" | "client_id" | "client_secret_file" | "path" | "time_unit" => {
             "kind = 'introspection'\nupstream = 'orders'\n"
         }
+        "client_assertion_algorithm" | "client_assertion_audience" | "client_key_file" | "client_key_id" => {
+            "kind = 'introspection'\nupstream = 'orders'\nclient_authentication = 'private_key_jwt'\n"
+        }
         "timeout" => "kind = 'introspection'\nurl = 'http://a/b'\n",
         "url" => "kind = 'introspection'\n",
         "upstream" => "kind = 'introspection'\npath = '/a'\n",
@@ -203,7 +206,7 @@ fn the_example_says_the_defaults() {
 }
 
 /// Settings that the whole example leaves out: its files do not exist, or another setting excludes it.
-const LEFT_OUT: [&str; 12] = [
+const LEFT_OUT: [&str; 14] = [
     "include",
     "key_document",
     "jwks_file",
@@ -212,6 +215,8 @@ const LEFT_OUT: [&str; 12] = [
     "public_key_file",
     "public_key_path",
     "validation_",
+    "client_key_",
+    "client_assertion_",
     "mapper = ",
     "upstream = ",
     "path = \"/introspect\"",

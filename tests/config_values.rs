@@ -464,7 +464,7 @@ fn payload_encryption_has_a_policy_for_applications() {
     assert!(settings.tls.upstreams[usize::from(service.upstream.0)].is_some());
     let credentials = service.credentials.as_ref().expect("credentials");
     assert_eq!(
-        (credentials.username.as_str(), &credentials.password_file),
+        (credentials.username.as_str(), &credentials.secret_file),
         ("ringwall", &PathBuf::from("etc/p.secret"))
     );
     assert_eq!((service.timeout.as_secs(), policy.cache_time.as_secs(), policy.cache_entries), (1, 2, 3));

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{EXIT_FAILED, EXIT_USAGE, complain};
 use crate::config::{ConfigError, Loaded, Place, Warning};
-use crate::control::service_secrets::read_passwords;
+use crate::control::service_secrets::read_secrets;
 use crate::net::clock;
 use crate::net::payload::material::KeyMaterial;
 use crate::net::payload::settings::PayloadKeySettings;
@@ -37,7 +37,7 @@ pub(super) fn with_files(mut loaded: Loaded, config: &Path) -> Result<Loaded, Ve
             errors.push(ConfigError { place, key, message });
         }
     }
-    match read_passwords(&mut loaded.settings.ruleset.services) {
+    match read_secrets(&mut loaded.settings.ruleset.services) {
         Ok(odd) => warnings.extend(odd.into_iter().map(|found| (found.path, found.message))),
         Err(wrong) => errors.extend(wrong.into_iter().map(|found| {
             let (place, key) = named(Some(&found.path));

@@ -45,7 +45,8 @@ pub(super) enum What {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// A key that signs the list of keys, for `signing_key` in [payload]. Prints what clients pin.
+    /// A key that signs the list of keys, for `signing_key` in [payload], or what an issuer knows the proxy by, for
+    /// `client_key_file`. Prints what clients pin.
     Signing {
         /// The new file.
         #[arg(long, value_name = "FILE")]
@@ -150,7 +151,8 @@ fn signing(out: &Path, algorithm: SigningAlgorithm) -> Made {
         let shown = out.display();
         Ok(vec![
             format!(
-                "{shown}: a signing key; name it in `signing_key` of [payload], or sign with `ringwall keygen sign-keys`"
+                "{shown}: a signing key; name it in `signing_key` of [payload], sign with `ringwall keygen sign-keys`, or \
+                 name it in `client_key_file` of an issuer"
             ),
             pin(&signer),
         ])

@@ -4,13 +4,14 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use super::issuer_client as client;
 use super::process::parse_name;
 use super::reader::{Field, Section};
 use super::schema;
 use super::services::{Resource, Services, parse_resource_url};
 use super::token_texts::{parse_algorithm, parse_issuer, parse_realm, parse_text, scope};
 use crate::limits;
-use crate::policy::service::{Credentials, CredentialsForm, ServiceId};
+use crate::policy::service::ServiceId;
 use crate::policy::token_rules::{CacheRules, Issuer, IssuerKind, KeySource, MobileFirstJudge};
 use crate::protocol::token::algorithm::Algorithm;
 use crate::protocol::token::challenge::MOBILEFIRST_REALM;
@@ -44,8 +45,12 @@ const KINDS: &[(&str, Kind)] =
 const OWN_KEYS: &[(&str, &[Kind])] = &[
     ("algorithms", &[Kind::Jwt]),
     ("audience", &[Kind::Jwt, Kind::Introspection]),
+    ("client_assertion_algorithm", &[Kind::Introspection]),
+    ("client_assertion_audience", &[Kind::Introspection]),
     ("client_authentication", &[Kind::Introspection]),
     ("client_id", &[Kind::Introspection]),
+    ("client_key_file", &[Kind::Introspection]),
+    ("client_key_id", &[Kind::Introspection]),
     ("client_secret_file", &[Kind::Introspection]),
     ("development", &[Kind::MobileFirst]),
     ("discovery", &[Kind::Jwt]),
@@ -90,8 +95,6 @@ const VALIDATION: Resource = Resource {
 /// Behind the issuer's own URL (OpenID Connect Discovery 1.0 section 4).
 const METADATA: &str = "/.well-known/openid-configuration";
 
-const FORMS: &[(&str, CredentialsForm)] =
-    &[("basic", CredentialsForm::ClientBasic), ("post", CredentialsForm::ClientPost)];
 const TIME_UNITS: &[(&str, TimeUnit)] =
     &[("seconds", TimeUnit::Seconds), ("milliseconds", TimeUnit::Milliseconds)];
 /// What issuers sign by where nothing is said: one of each family, and what most of them use.
@@ -231,37 +234,19 @@ impl Reader<'_, '_> {
             skew: self.skew(),
             is_fapi: self.flag("fapi", false),
         };
-        let credentials = self.client();
+        let credentials = client::credentials(self.section, rules.issuer.as_deref());
         if credentials.is_none() && self.section.get("upstream").is_none() {
             self.section.warn(
                 "",
                 format!(
                     "{} asks without saying who it is, which Token Servers refuse; set `client_id` and \
-                     `client_secret_file`",
+                     `client_secret_file`, or `client_key_file`",
                     self.section.title()
                 ),
             );
         }
         let service = services.read(self.section, &INTROSPECTION, credentials, limits::INTROSPECTION_TIMEOUT);
         Some(IssuerKind::Introspection { service: service?, rules })
-    }
-
-    /// Id and secret, both or none.
-    fn client(&self) -> Option<Credentials> {
-        let form = self.section.get("client_authentication").and_then(|field| field.choice(FORMS));
-        if ["client_id", "client_secret_file", "client_authentication"]
-            .iter()
-            .all(|key| self.section.get(key).is_none())
-        {
-            return None;
-        }
-        let id = self.section.require("client_id", "client_id = \"ringwall\"");
-        let id = id.and_then(|field| field.parsed("the id of a client", parse_text));
-        let file =
-            self.section.require("client_secret_file", "client_secret_file = \"introspection.secret\"");
-        let file = file.and_then(|field| field.file());
-        let form = form.unwrap_or(CredentialsForm::ClientBasic);
-        Some(Credentials { form, ..Credentials::new(id?, file?) })
     }
 
     fn mobilefirst(&self, services: &mut Services<'_>) -> Option<IssuerKind> {

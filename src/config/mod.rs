@@ -13,6 +13,7 @@ mod document;
 mod environment;
 mod http_text;
 mod include;
+mod issuer_client;
 mod issuers;
 mod listeners;
 mod mappers;

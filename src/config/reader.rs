@@ -199,6 +199,14 @@ impl<'t> Field<'t> {
         &self.node.value
     }
 
+    /// The text of the value if it is one. What it should be is told by whoever reads it.
+    pub(super) fn as_text(&self) -> Option<&str> {
+        match self.value() {
+            Value::Text(text) | Value::Bare(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Reports that the value is not `expected`.
     pub(super) fn refuse(&self, expected: &str) {
         self.report.error(
@@ -225,13 +233,11 @@ impl<'t> Field<'t> {
 
     /// A text; `expected` says what it should be where it is none.
     pub(super) fn text(&self, expected: &str) -> Option<&str> {
-        match self.value() {
-            Value::Text(text) | Value::Bare(text) => Some(text),
-            _ => {
-                self.refuse(expected);
-                None
-            }
+        let text = self.as_text();
+        if text.is_none() {
+            self.refuse(expected);
         }
+        text
     }
 
     /// What `parse` makes of a text.

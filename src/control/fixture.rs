@@ -106,6 +106,7 @@ pub(crate) fn status() -> Status {
         generation: 3,
         reload: ReloadStatus { failed: true, succeeded_at: UnixMicros(1_787_745_700_000_000) },
         ready: true,
+        awaits_keys: false,
         draining: false,
         workers: vec![worker(0, "serving"), worker(1, "dead")],
         upstreams: Arc::new([UpstreamStatus {

@@ -127,6 +127,11 @@ impl KeyRefresher {
         Arc::new(IssuerKeys { generations: self.generations.clone(), sets, rests })
     }
 
+    /// Whether every issuer has keys, or was at least once asked for them in vain.
+    pub fn were_all_tried(&self) -> bool {
+        self.watched.iter().all(|watched| watched.held.is_some() || watched.failures > 0)
+    }
+
     /// What the process says of them.
     pub fn status(&self) -> Arc<[IssuerStatus]> {
         self.watched.iter().map(Watched::status).collect()

@@ -46,7 +46,7 @@ impl Text {
         let started = seconds(status.started_at.0);
         self.single("ringwall_start_time_seconds", "gauge", "When the process started, Unix time.", started);
         let ready = u8::from(status.ready);
-        self.single("ringwall_ready", "gauge", "1 when every worker accepts connections.", ready);
+        self.single("ringwall_ready", "gauge", "1 when requests can be served as configured.", ready);
         let draining = u8::from(status.draining);
         self.single("ringwall_draining", "gauge", "1 while the process finishes what runs.", draining);
         let generation = status.generation;

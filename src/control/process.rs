@@ -27,7 +27,7 @@ use super::published::Published;
 use super::reload::Fixed;
 use super::replay_start::{proof_memory, replay_memory};
 use super::run_fault::RunFault;
-use super::service_secrets::{Finding, read_passwords};
+use super::service_secrets::{Finding, read_secrets};
 use super::settings::{Loaded, Settings, SettingsSource};
 use super::status::{self, Status, WorkerStatus};
 use super::supervisor::{self, Equipment, InForce, Supervisor, WorkerFn};
@@ -58,6 +58,8 @@ pub struct Process {
     tls: IdentityFiles,
     keys: KeyRefresher,
     key_requests: Arc<KeyRequests>,
+    /// Until when the process is not ready for want of issuers' first keys; absent: no longer, whatever comes.
+    first_keys_until: Option<Monotonic>,
     /// Absent: there is no payload encryption.
     payload: Option<PayloadKeyring>,
     /// When the memory of messages is to be swept.
@@ -148,6 +150,7 @@ impl Process {
             payload: PayloadKeyring::start(&settings, moment(started)).map_err(RunFault::Configuration)?,
             keys: KeyRefresher::new(Arc::clone(&key_requests), seed),
             key_requests,
+            first_keys_until: Some(started.after(limits::FIRST_KEYS_WAIT)),
             tls: IdentityFiles::new().map_err(|fault| RunFault::Configuration(vec![fault.to_string()]))?,
             resolver: Resolver::new(resolver::look_up, move |result| {
                 drop(resolved.send(Event::Resolved(result)))
@@ -233,7 +236,8 @@ impl Process {
         let sweep = self.force.as_ref().filter(remembers).map(|_| self.sweep_due);
         let look = self.force.as_ref().and(self.payload.as_ref()).map(|_| self.replay_look_due);
         let issuers = self.force.as_ref().and_then(|_| self.keys.next_turn());
-        [stage, pending, restart, view, keys, sweep, look, issuers, self.tls.next_look()]
+        let first_keys = self.force.as_ref().and(self.first_keys_until);
+        [stage, pending, restart, view, keys, sweep, look, issuers, first_keys, self.tls.next_look()]
             .into_iter()
             .flatten()
             .min()
@@ -436,7 +440,8 @@ impl Process {
         if let Some(force) = &self.force {
             self.status.generation = force.rules.generation;
             self.status.workers = force.supervisor.seats().iter().map(WorkerStatus::of).collect();
-            self.status.ready = force.supervisor.all_serving();
+            self.status.awaits_keys = self.first_keys_until.is_some();
+            self.status.ready = force.supervisor.all_serving() && !self.status.awaits_keys;
         }
         self.status.draining = matches!(self.stage, Stage::Draining { .. });
         self.published.replace(self.status.clone());
@@ -447,7 +452,7 @@ impl Process {
 fn load(source: &mut dyn SettingsSource) -> Result<Settings, Vec<String>> {
     let Loaded { mut settings, warnings } = source.load()?;
     let messages = |found: Vec<Finding>| found.into_iter().map(|finding| finding.message).collect::<Vec<_>>();
-    let odd = read_passwords(&mut settings.ruleset.services).map_err(messages)?;
+    let odd = read_secrets(&mut settings.ruleset.services).map_err(messages)?;
     warnings.iter().chain(&messages(odd)).for_each(journal::warn);
     Ok(settings)
 }

@@ -24,8 +24,10 @@ pub struct Status {
     pub generation: u64,
     /// How the newest attempt to change the rules went.
     pub reload: ReloadStatus,
-    /// Every worker accepts connections.
+    /// Every worker accepts connections, and the first keys of issuers are waited for no longer.
     pub ready: bool,
+    /// An issuer's first keys are still to come.
+    pub awaits_keys: bool,
     /// Finishing what runs, accepting no more.
     pub draining: bool,
     /// The workers, in order.

@@ -20,6 +20,9 @@ pub const KEYS_LIFETIME: Duration = Duration::from_secs(5 * 60);
 pub const KEYS_LIFETIME_MIN: Duration = Duration::from_secs(60);
 /// Keys are good for at most so long: one that is taken back is not believed for longer while its server can be asked.
 pub const KEYS_LIFETIME_MAX: Duration = Duration::from_secs(60 * 60);
+/// How long after its start a process is not ready for want of keys that no fetch has brought or failed to bring: names are
+/// looked up, and metadata and set take [`KEY_FETCH_TIME`] each. More is a server that hangs, and what needs no token is served.
+pub const FIRST_KEYS_WAIT: Duration = Duration::from_secs(30);
 /// Wait after a fetch that failed; doubles with every one.
 pub const KEYS_RETRY_FIRST: Duration = Duration::from_secs(1);
 /// Longest wait after a fetch that failed.
@@ -31,6 +34,7 @@ pub const KEYS_ASKED_INTERVAL: Duration = Duration::from_secs(10);
 const _: () = assert!(ISSUERS <= u64::BITS as usize);
 const _: () = assert!(KEYS_TIMEOUT.as_secs() <= KEY_FETCH_TIME.as_secs());
 const _: () = assert!(KEY_ANSWER_BYTES > KEY_SET_BYTES);
+const _: () = assert!(FIRST_KEYS_WAIT.as_secs() > 2 * KEY_FETCH_TIME.as_secs());
 const _: () = assert!(KEYS_LIFETIME_MIN.as_secs() < KEYS_LIFETIME.as_secs());
 const _: () = assert!(KEYS_LIFETIME.as_secs() < KEYS_LIFETIME_MAX.as_secs());
 const _: () = assert!(KEYS_ASKED_INTERVAL.as_secs() < KEYS_LIFETIME_MIN.as_secs() / 2);

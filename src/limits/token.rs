@@ -24,6 +24,9 @@ pub const TOKEN_FUTURE_SECONDS: u64 = 60;
 /// A time beyond this (in the year 5138) is none in seconds, one below it in milliseconds is none after 1973: the unit is
 /// wrong, and is not guessed.
 pub const TOKEN_TIME_MAX: u64 = 100_000_000_000;
+/// How long an assertion by which the proxy says who it is may be used, in seconds: it is made for one call. Longer than most
+/// servers allow clocks to differ, and some refuse what is good for more than a minute.
+pub const CLIENT_ASSERTION_SECONDS: u64 = 60;
 /// How old a DPoP proof may be, in seconds: proofs are made for one request. As long is each of them remembered.
 pub const PROOF_AGE_SECONDS: u64 = 60;
 /// Bytes of the name of a proof (`jti`): a UUID has 36.

@@ -1,5 +1,6 @@
 //! The sole reader of the system's randomness.
 
+use ring::rand::SystemRandom;
 use zeroize::Zeroize;
 
 use crate::limits::ENTROPY_BYTES;
@@ -10,6 +11,11 @@ use crate::limits::ENTROPY_BYTES;
 /// The system has no generator, which Linux 5.6 and later always have once booted.
 pub fn fill(bytes: &mut [u8]) -> std::io::Result<()> {
     getrandom::fill(bytes).map_err(std::io::Error::other)
+}
+
+/// The system's generator as *ring* asks for it, for what signs.
+pub fn for_signing() -> SystemRandom {
+    SystemRandom::new()
 }
 
 /// Eight random bytes as a number, to seed what needs no secrecy (jitter, trace ids).

@@ -1,13 +1,15 @@
-//! Files that hold one secret, such as a password: read whole, without what ends their last line.
+//! Files that hold one secret: a password, read whole, without what ends its last line, or a private key.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject;
 use zeroize::Zeroizing;
 
-use crate::limits::PASSWORD_FILE_BYTES;
+use crate::limits::{PASSWORD_FILE_BYTES, PRIVATE_KEY_FILE_BYTES};
 use crate::protocol::secret::Secret;
 
 /// Why a file gives no secret.
@@ -41,33 +43,57 @@ pub struct SecretFile {
 }
 
 impl SecretFile {
-    /// Reads the file.
+    /// Reads a password.
     ///
     /// # Errors
     /// [`SecretFileFault`], which shows nothing of what it holds.
     pub fn read(path: &Path) -> Result<Self, SecretFileFault> {
-        let cannot = |source| SecretFileFault::Read { path: path.into(), source };
-        let broken = |reason: String| SecretFileFault::Content { path: path.into(), reason };
-        let file = File::open(path).map_err(cannot)?;
-        let mode = file.metadata().map_err(cannot)?.permissions().mode();
-        // All of it at once: a vector that grows leaves a part of it behind in freed memory.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(2 * PASSWORD_FILE_BYTES));
-        file.take(PASSWORD_FILE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(cannot)?;
-        if bytes.len() > PASSWORD_FILE_BYTES {
-            return Err(broken(format!(
-                "it is longer than {PASSWORD_FILE_BYTES} bytes; is it the right file?"
-            )));
-        }
+        let (bytes, is_open) = read(path, PASSWORD_FILE_BYTES)?;
         let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() {
-            return Err(broken("it is empty".to_owned()));
+            return Err(broken(path, "it is empty"));
         }
         if line.iter().any(u8::is_ascii_control) {
-            return Err(broken("write it as one line, without control characters".to_owned()));
+            return Err(broken(path, "write it as one line, without control characters"));
         }
-        Ok(Self { secret: Secret::new(line.to_vec()), is_open: mode & 0o006 != 0 })
+        Ok(Self { secret: Secret::new(line.to_vec()), is_open })
     }
+
+    /// Reads a private key in PKCS #8 and PEM, as `ringwall keygen signing` and other tools make them; the secret is the
+    /// key in DER.
+    ///
+    /// # Errors
+    /// [`SecretFileFault`], which shows nothing of what it holds.
+    pub fn read_private_key(path: &Path) -> Result<Self, SecretFileFault> {
+        let (bytes, is_open) = read(path, PRIVATE_KEY_FILE_BYTES)?;
+        let key = PrivatePkcs8KeyDer::from_pem_slice(&bytes).map_err(|_| {
+            broken(
+                path,
+                "no private key in PKCS #8 and PEM in it (`-----BEGIN PRIVATE KEY-----`); `ringwall keygen signing` makes \
+                 one, and `openssl pkcs8 -topk8 -nocrypt` rewrites those of other forms",
+            )
+        })?;
+        Ok(Self { secret: Secret::new(key.secret_pkcs8_der().to_vec()), is_open })
+    }
+}
+
+/// The file, and whether everybody on this machine can read or write it.
+fn read(path: &Path, longest: usize) -> Result<(Zeroizing<Vec<u8>>, bool), SecretFileFault> {
+    let cannot = |source| SecretFileFault::Read { path: path.into(), source };
+    let file = File::open(path).map_err(cannot)?;
+    let mode = file.metadata().map_err(cannot)?.permissions().mode();
+    // All of it at once: a vector that grows leaves a part of it behind in freed memory.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(2 * longest));
+    file.take(longest as u64 + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    if bytes.len() > longest {
+        return Err(broken(path, &format!("it is longer than {longest} bytes; is it the right file?")));
+    }
+    Ok((bytes, mode & 0o006 != 0))
+}
+
+fn broken(path: &Path, reason: &str) -> SecretFileFault {
+    SecretFileFault::Content { path: path.into(), reason: reason.to_owned() }
 }
 
 #[cfg(test)]
@@ -110,5 +136,27 @@ mod tests {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(SecretFile::read(&path).unwrap().is_open, is_open, "{mode:o}");
         }
+    }
+
+    #[test]
+    fn a_private_key_is_pkcs8_in_pem() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let text = include_str!("../../tests/fixtures/token/rsa_private_key.pem");
+        let check = |content: &str, is_good: bool| {
+            std::fs::write(&path, content).unwrap();
+            let read = SecretFile::read_private_key(&path);
+            assert_eq!(read.is_ok(), is_good, "{content:.80}");
+            if let Err(fault) = read {
+                assert!(!fault.to_string().contains("MII"), "{fault}");
+            }
+        };
+        check(text, true);
+        check(&format!("what people write in front\n{text}"), true);
+        check("", false);
+        check(&text.replace("PRIVATE KEY", "RSA PRIVATE KEY"), false);
+        check(&text.replace("PRIVATE KEY", "PUBLIC KEY"), false);
+        check(&text[..text.len() / 2], false);
+        check(&format!("{}{text}", " ".repeat(PRIVATE_KEY_FILE_BYTES)), false);
     }
 }

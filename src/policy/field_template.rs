@@ -192,21 +192,34 @@ impl Name {
     }
 }
 
-/// Appends a claim, if the token has it and it arrives as it is: visible ASCII, and spaces that do not stand at an end.
-/// Elements of the scope have none, so that they go straight into the head.
+/// Appends a claim, if the token has it and it arrives as it is: visible ASCII, and spaces that do not stand at an end. Lists
+/// go straight into the head, word by word.
 fn append_claim(claims: &Judgement, name: &str, now: u64, out: &mut Vec<u8>) -> Option<()> {
-    if name == "scope" {
-        let start = out.len();
-        for element in claims.scopes.iter().filter(|element| !element.has_expired(now)) {
-            if out.len() > start {
-                out.push(b' ');
-            }
-            append_value(&element.name, out)?;
+    match name {
+        "scope" => {
+            let lasting = claims.scopes.iter().filter(|element| !element.has_expired(now));
+            append_words(lasting.map(|element| &*element.name), out)
         }
-        return Some(());
+        "amr" if claims.amr.is_empty() => None,
+        "amr" => append_words(claims.amr.iter().map(|method| &**method), out),
+        other => {
+            let value: Cow<'_, str> = claims.claim(other)?;
+            append_value(&value, out)
+        }
     }
-    let value: Cow<'_, str> = claims.claim(name)?;
-    append_value(&value, out)
+}
+
+/// Appends `words` with a space between them, without a copy of them all. None may have one itself: nobody may pass one word,
+/// such as `pwd otp`, for two.
+fn append_words<'a>(words: impl Iterator<Item = &'a str>, out: &mut Vec<u8>) -> Option<()> {
+    for (at, word) in words.enumerate() {
+        if at > 0 {
+            out.push(b' ');
+        }
+        let is_word = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic());
+        is_word.then(|| out.extend_from_slice(word.as_bytes()))?;
+    }
+    Some(())
 }
 
 fn append_value(value: &str, out: &mut Vec<u8>) -> Option<()> {
@@ -416,5 +429,25 @@ mod tests {
         ] {
             check_claims("{scope}", Some(&Judgement { scopes: elements.into(), ..judgement() }), value);
         }
+    }
+
+    #[test]
+    fn one_word_of_a_list_cannot_pass_for_two() {
+        for (methods, value) in [
+            (vec!["pwd", "otp"], Some("pwd otp")),
+            (vec!["pwd"], Some("pwd")),
+            (vec!["pwd otp"], None),
+            (vec!["pwd", "otp "], None),
+            (vec!["pwd", ""], None),
+            (vec!["pwd", "a\r\nx: y"], None),
+            (vec![], None),
+        ] {
+            let amr = methods.into_iter().map(Into::into).collect();
+            check_claims("{amr}", Some(&Judgement { amr, ..judgement() }), value);
+        }
+        let scopes = [ScopeElement::lasting("read write")].into();
+        check_claims("{scope}", Some(&Judgement { scopes, ..judgement() }), None);
+        // Nothing where something was to be said.
+        check_claims("{sub} {amr}", Some(&Judgement { amr: [].into(), ..judgement() }), None);
     }
 }

@@ -6,7 +6,7 @@ use super::generation::Generation;
 use super::state::Worker;
 use super::token_judge::{self, Shown};
 use super::{mapper_calls, policy_answers};
-use crate::policy::exchange::{Answer, Asked, Question};
+use crate::policy::exchange::{Answer, Asked, Mapping, Question};
 use crate::protocol::moment::Monotonic;
 
 /// What is known already.
@@ -23,8 +23,8 @@ pub(super) fn consult(
         Question::Token(tokens, rule) => {
             token_judge::consult(worker, generation, tokens, &rule.issuers).map(Answer::Token)
         }
-        Question::Mapping(mapper, body) => {
-            generation.mappings.find(mapper, body).map(|mapped| Answer::Mapping(Ok(mapped)))
+        Question::Mapping(mapping) => {
+            generation.mappings.find(mapping).map(|mapped| Answer::Mapping(Ok(mapped)))
         }
     }
 }
@@ -39,8 +39,9 @@ pub(super) async fn find_out(worker: Rc<Worker>, generation: Rc<Generation>, ask
             let shown = Shown { access, id, hash };
             Answer::Token(token_judge::ask(worker, generation, shown, rule.issuers.clone()).await)
         }
-        Asked::Mapping(mapper, body) => {
-            Answer::Mapping(mapper_calls::map(&worker, &generation, mapper, &body).await)
+        Asked::Mapping { mapper, body, until } => {
+            let mapping = Mapping { mapper, body: &body, until };
+            Answer::Mapping(mapper_calls::map(&worker, &generation, mapping).await)
         }
     }
 }

@@ -104,6 +104,7 @@ async fn carry(
         Some(service) => {
             let write = |authority: &str, out: &mut Vec<u8>| {
                 write_question(service, authority, Application::from(&application), out);
+                Ok(())
             };
             let wanted = Call { method: Method::Get, write: &write, body_max: POLICY_ANSWER_BYTES };
             let reply = call(&worker, &generation, service, &wanted).await;

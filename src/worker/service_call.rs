@@ -42,13 +42,18 @@ pub(super) enum CallFault {
     Broken,
     /// The response is longer than it may be.
     TooLong,
+    /// Nothing signs the request.
+    Unsigned,
 }
+
+/// Whether there is something to send.
+pub(super) type Written = Result<(), CallFault>;
 
 /// What is asked.
 pub(super) struct Call<'a> {
     pub(super) method: Method,
-    /// Writes the request to a server with this authority.
-    pub(super) write: &'a dyn Fn(&str, &mut Vec<u8>),
+    /// Writes the request to a server with this authority; anew for every attempt.
+    pub(super) write: &'a dyn Fn(&str, &mut Vec<u8>) -> Written,
     /// Bytes of the response's body.
     pub(super) body_max: usize,
 }
@@ -76,6 +81,7 @@ pub(super) async fn call(
                     return Ok(reply);
                 }
                 Err(Failure::Again) => {}
+                Err(Failure::Unwritten(fault)) => return Err(fault),
                 Err(Failure::Unreachable) => {
                     generation.note_failure(order.upstream, server, clock::monotonic(), worker.random());
                     failed = Some(server);
@@ -97,6 +103,8 @@ enum Failure {
     /// There is no connection to be had.
     Unreachable,
     Fault(CallFault),
+    /// There is nothing to send, which is not the server's fault.
+    Unwritten(CallFault),
 }
 
 async fn attempt(
@@ -106,12 +114,12 @@ async fn attempt(
     call: &Call<'_>,
 ) -> Result<Reply, Failure> {
     let _assigned = Assignment::new(generation.clone(), order.upstream, order.server);
-    let (held, reused) = connect(worker, generation, order).await?;
     let authority = &generation.rules.upstreams[usize::from(order.upstream.0)].servers
         [usize::from(order.server)]
     .authority;
     let mut request = Vec::new();
-    (call.write)(authority, &mut request);
+    (call.write)(authority, &mut request).map_err(Failure::Unwritten)?;
+    let (held, reused) = connect(worker, generation, order).await?;
     let mut conversation =
         Conversation { held, reader: ResponseReader::new(call.method, HEAD_LIMITS), heard: false };
     let outcome = match conversation.send(request).await {

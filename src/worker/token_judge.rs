@@ -10,17 +10,18 @@ use std::task::Poll;
 
 use super::flights::Boarding;
 use super::generation::Generation;
-use super::service_call::{Call, CallFault, call};
+use super::service_call::{Call, CallFault, Reply, Written, call};
 use super::state::Worker;
 use super::token_cache::{TokenHash, Verdict};
 use super::token_inquiries::{Found, inquire};
 use crate::limits::{INTROSPECTION_BYTES, KEYS_WAIT};
-use crate::net::{clock, ring};
+use crate::net::{clock, entropy, ring};
 use crate::policy::exchange::{TokenAnswer, Tokens};
 use crate::policy::service::{Credentials, Service, ServiceId};
 use crate::policy::token_rules::{IssuerId, IssuerKind, MobileFirstJudge, TokenServerFault};
 use crate::protocol::http1::{HeadWriter, Method};
 use crate::protocol::moment::Monotonic;
+use crate::protocol::token::client_assertion::ASSERTION_ID_LEN;
 use crate::protocol::token::introspection::{self, Answer, ClientAuthentication};
 use crate::protocol::token::verdict::TokenFault;
 use crate::protocol::token::{claims, mobilefirst};
@@ -182,14 +183,19 @@ async fn ask_server(
         IssuerKind::Introspection { service, .. } => {
             let body = |service: &Service, out: &mut Vec<u8>| {
                 let credentials = service.credentials.as_ref();
-                let shown_as = credentials.map_or(ClientAuthentication::Outside, Credentials::in_form);
+                let assertion = credentials.map_or(Ok(None), |credentials| assertion(worker, credentials))?;
+                let shown_as = credentials.map_or(ClientAuthentication::Outside, |credentials| {
+                    credentials.in_form(assertion.as_deref())
+                });
                 introspection::write_form(out, &shown.access, shown_as);
+                Ok(())
             };
             post_form(worker, generation, *service, &body).await
         }
         IssuerKind::MobileFirst { judge: MobileFirstJudge::Service(service), .. } => {
             let body = |_: &Service, out: &mut Vec<u8>| {
                 mobilefirst::write_validation_form(out, &shown.access, shown.id.as_deref());
+                Ok(())
             };
             post_form(worker, generation, *service, &body).await
         }
@@ -211,10 +217,20 @@ async fn ask_server(
         Ok(Answer::Outage(outage)) => Err(TokenServerFault::Answer(outage)),
         Err(CallFault::TimedOut) => Err(TokenServerFault::TimedOut),
         Err(CallFault::TooLong) => Err(TokenServerFault::Answer(introspection::Outage::TooLong)),
-        Err(CallFault::NoServer | CallFault::Broken) => Err(TokenServerFault::Unreachable),
+        Err(CallFault::NoServer | CallFault::Broken | CallFault::Unsigned) => {
+            Err(TokenServerFault::Unreachable)
+        }
     };
     worker.metrics.token_server_failed.add(u64::from(finding.is_err()));
     note(worker, generation, matter, finding)
+}
+
+/// What signs for the proxy in one call, where its credentials are of that form.
+fn assertion(worker: &Worker, credentials: &Credentials) -> Result<Option<String>, CallFault> {
+    let mut id = [0; ASSERTION_ID_LEN];
+    worker.fill_random(&mut id);
+    let made = credentials.assertion(worker.unix_seconds(), &id, &entropy::for_signing());
+    made.map_err(|_| CallFault::Unsigned)
 }
 
 /// Posts a form to a service.
@@ -222,13 +238,13 @@ async fn post_form(
     worker: &Rc<Worker>,
     generation: &Rc<Generation>,
     service: ServiceId,
-    body: &dyn Fn(&Service, &mut Vec<u8>),
-) -> Result<super::service_call::Reply, CallFault> {
+    body: &dyn Fn(&Service, &mut Vec<u8>) -> Written,
+) -> Result<Reply, CallFault> {
     let service: &Service =
         generation.rules.services.get(usize::from(service.0)).ok_or(CallFault::NoServer)?;
     let write = |authority: &str, out: &mut Vec<u8>| {
         let mut form = Vec::new();
-        body(service, &mut form);
+        body(service, &mut form)?;
         let mut writer = HeadWriter::new(out);
         writer.request_line(b"POST", service.path.as_bytes());
         service.write_fields(authority, &mut writer);
@@ -236,6 +252,7 @@ async fn post_form(
         writer.field_number(b"content-length", form.len() as u64);
         writer.end();
         out.extend_from_slice(&form);
+        Ok(())
     };
     let wanted = Call { method: Method::Post, write: &write, body_max: INTROSPECTION_BYTES };
     call(worker, generation, service, &wanted).await

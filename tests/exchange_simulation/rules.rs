@@ -26,8 +26,10 @@ pub(crate) fn judged_rules() -> Rules {
     let issuers = vec![issuer()];
     let rule = JudgedRule::new(&issuers, vec![IssuerId(0)]);
     let access = AccessRule { token: TokenRule::Judged(Arc::new(rule)), client_certificate: None };
-    let subject = FieldTemplate::parse("{sub}").expect("a template");
-    let route = Route { access, set_headers: vec![("x-user".to_owned(), subject)], ..route() };
+    let field =
+        |(name, text): (&str, &str)| (name.to_owned(), FieldTemplate::parse(text).expect("a template"));
+    let set_headers = [("x-user", "{sub}"), ("x-scope", "{scope}"), ("x-amr", "by {amr}")].map(field).into();
+    let route = Route { access, set_headers, ..route() };
     Rules::new(Arc::new(Ruleset { issuers, ..ruleset(None, route) }))
 }
 

@@ -107,10 +107,13 @@ fn serve(path: &str, method: Option<&str>, status: &Status, now: Monotonic) -> R
     if method == Some("GET") { Ok(found) } else { Err(Refusal::Method("GET")) }
 }
 
-fn readiness(status: &Status) -> Answer {
-    let (status, body) = match (status.ready, status.draining) {
+fn readiness(picture: &Status) -> Answer {
+    let (status, body) = match (picture.ready, picture.draining) {
         (_, true) => ("503 Service Unavailable", "draining\n"),
         (true, false) => ("200 OK", "ready\n"),
+        (false, false) if picture.awaits_keys => {
+            ("503 Service Unavailable", "the first keys of an issuer are awaited\n")
+        }
         (false, false) => ("503 Service Unavailable", "not every worker accepts connections\n"),
     };
     Answer { status, allow: "", content_type: TEXT, body: body.into() }

@@ -321,3 +321,16 @@ fn every_key_that_is_skipped_has_a_line() {
         ]
     );
 }
+
+#[test]
+fn an_issuer_was_tried_when_its_keys_came_or_could_not() {
+    let mut refresher = refresher(&["a", "b"]);
+    assert!(!refresher.were_all_tried());
+    let due = refresher.begin_due(at(Duration::ZERO).monotonic);
+    assert!(!refresher.were_all_tried());
+    refresher.note_fetched(good(due[0].ticket), at(Duration::ZERO));
+    assert!(!refresher.were_all_tried());
+    refresher.note_fetched(bad(due[1].ticket), at(Duration::ZERO));
+    assert!(refresher.were_all_tried());
+    assert!(KeyRefresher::new(Arc::default(), 7).were_all_tried(), "nobody to ask");
+}

@@ -23,6 +23,9 @@ impl Process {
         if is_news {
             self.give_issuer_keys();
         }
+        if self.keys.were_all_tried() || self.first_keys_until.is_some_and(|until| until <= now) {
+            self.first_keys_until = None;
+        }
     }
 
     /// A fetch ended.

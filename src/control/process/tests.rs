@@ -384,3 +384,39 @@ fn a_reload_with_a_bad_key_file_changes_nothing() {
     let fault = Process::start(source(vec![Ok(settings(with_file))].into()), run).err().unwrap();
     assert_eq!(fault.exit_code(), 2);
 }
+
+#[test]
+fn it_is_ready_once_every_issuer_was_asked_for_keys_and_from_then_on() {
+    // Takes connections and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let with_issuer = |settings: &mut Settings| {
+        let upstream = Upstream::new("login", vec![Server::new("127.0.0.1", port)]);
+        settings.ruleset.upstreams.push(upstream);
+        settings.ruleset.services.push(fixture::service("[issuer.main]", UpstreamId(1), "/jwks"));
+        settings.ruleset.issuers.push(fixture::issuer("main", KeySource::Service(ServiceId(0))));
+    };
+    let (run, _told) = obedient();
+    let mut process = start(vec![Ok(settings(|_| {})), Ok(settings(with_issuer))], run);
+    process.until_serving().unwrap();
+    process.publish_status();
+    assert!(process.published.read().ready, "no issuer has keys to wait for");
+    // A reload takes nothing away.
+    process.on_event(Event::Signal(Signal::Reload), clock::monotonic()).unwrap();
+    process.on_time(clock::monotonic()).unwrap();
+    process.publish_status();
+    assert!(process.published.read().ready && !process.keys.were_all_tried());
+    process.handle().ask(Signal::Stop);
+    process.until_ended().unwrap();
+    let (run, _told) = obedient();
+    let mut process = start(vec![Ok(settings(with_issuer))], run);
+    process.until_serving().unwrap();
+    process.publish_status();
+    assert!(!process.published.read().ready && process.published.read().awaits_keys);
+    // Not for ever.
+    process.on_time(process.status.started.after(limits::FIRST_KEYS_WAIT)).unwrap();
+    process.publish_status();
+    assert!(process.published.read().ready && !process.published.read().awaits_keys);
+    process.handle().ask(Signal::Stop);
+    process.until_ended().unwrap();
+}

@@ -55,7 +55,7 @@ pub use event::{ConnectFault, Event, Side};
 pub use outcome::Outcome;
 pub use payload_endpoints::SealedForm;
 pub use peer::{Peer, TlsPeer};
-pub use question::{Answer, Answers, Asked, Question, Subject, TokenAnswer, Tokens};
+pub use question::{Answer, Answers, Asked, Mapping, Question, Subject, TokenAnswer, Tokens};
 use request_side::RequestSide;
 use response_side::ResponseSide;
 use sealed_request::Sealed;

@@ -28,8 +28,8 @@ pub enum Question<'a> {
     Application(&'a AppIdentity),
     /// What the issuers of this rule say of these tokens.
     Token(Tokens<'a>, &'a Arc<JudgedRule>),
-    /// What the mapper makes of the request that this body tells it of.
-    Mapping(MapperId, &'a [u8]),
+    /// What a mapper makes of a request.
+    Mapping(Mapping<'a>),
 }
 
 /// What a client shows.
@@ -41,6 +41,17 @@ pub struct Tokens<'a> {
     pub id: Option<&'a str>,
     /// SHA-256 of both: of the access token, and where there is an ID token of it, a space and that.
     pub hash: &'a [u8; 32],
+}
+
+/// What a mapper is asked.
+#[derive(Clone, Copy)]
+pub struct Mapping<'a> {
+    /// Which one.
+    pub mapper: MapperId,
+    /// What tells it of the request.
+    pub body: &'a [u8],
+    /// When what the token says is next to change by itself, in seconds since 1970: its answer is good no longer.
+    pub until: u64,
 }
 
 /// What has to be asked for. It holds secrets: `Debug` shows its kind alone.
@@ -59,7 +70,14 @@ pub enum Asked {
         rule: Arc<JudgedRule>,
     },
     /// As [`Question::Mapping`].
-    Mapping(MapperId, Arc<[u8]>),
+    Mapping {
+        /// Which mapper.
+        mapper: MapperId,
+        /// What tells it of the request.
+        body: Arc<[u8]>,
+        /// As in [`Mapping`].
+        until: u64,
+    },
 }
 
 /// What was found out.
@@ -109,7 +127,9 @@ impl Question<'_> {
                 hash: *hash,
                 rule: rule.clone(),
             },
-            Self::Mapping(mapper, body) => Asked::Mapping(mapper, body.into()),
+            Self::Mapping(Mapping { mapper, body, until }) => {
+                Asked::Mapping { mapper, body: body.into(), until }
+            }
         }
     }
 }
@@ -120,7 +140,7 @@ impl Asked {
         match self {
             Self::Application(application) => Subject::Application((**application).clone()),
             Self::Token { hash, rule, .. } => Subject::Token(*hash, rule.clone()),
-            Self::Mapping(mapper, body) => Subject::Mapping(*mapper, body.clone()),
+            Self::Mapping { mapper, body, .. } => Subject::Mapping(*mapper, body.clone()),
         }
     }
 }
@@ -132,8 +152,8 @@ impl Subject {
             (Self::Token(hash, rule), Question::Token(tokens, asked)) => {
                 hash == tokens.hash && Arc::ptr_eq(rule, asked)
             }
-            (Self::Mapping(mapper, body), Question::Mapping(asked, text)) => {
-                mapper == asked && **body == **text
+            (Self::Mapping(mapper, body), Question::Mapping(asked)) => {
+                *mapper == asked.mapper && **body == *asked.body
             }
             _ => false,
         }
@@ -165,7 +185,7 @@ impl fmt::Debug for Asked {
                 write!(formatter, "Application({} {})", application.id(), application.version())
             }
             Self::Token { .. } => formatter.write_str("Token"),
-            Self::Mapping(mapper, _) => write!(formatter, "Mapping({})", mapper.0),
+            Self::Mapping { mapper, .. } => write!(formatter, "Mapping({})", mapper.0),
         }
     }
 }
@@ -246,11 +266,12 @@ mod tests {
     fn an_answer_is_one_to_its_own_question_alone() {
         let (rule, other) = (Arc::new(JudgedRule::default()), Arc::new(JudgedRule::default()));
         let tokens = |hash| Tokens { access: "a", id: None, hash };
+        let mapping = |mapper, body| Question::Mapping(Mapping { mapper: MapperId(mapper), body, until: 9 });
         let (shop, bank) = ("shop", "bank");
         let app = |id| AppIdentity::new(id, "ios", "1").unwrap();
         let known = [
             (Question::Token(tokens(&[1; 32]), &rule), Answer::Token(TokenAnswer::Bad(TokenFault::Expired))),
-            (Question::Mapping(MapperId(0), b"body"), Answer::Mapping(Err(MapperFault::TimedOut))),
+            (mapping(0, b"body"), Answer::Mapping(Err(MapperFault::TimedOut))),
             (Question::Application(&app(shop)), Answer::Application(PolicyAnswer::Unlisted)),
         ];
         let mut answers = Answers::default();
@@ -263,8 +284,8 @@ mod tests {
         for question in [
             Question::Token(tokens(&[2; 32]), &rule),
             Question::Token(tokens(&[1; 32]), &other),
-            Question::Mapping(MapperId(1), b"body"),
-            Question::Mapping(MapperId(0), b"another"),
+            mapping(1, b"body"),
+            mapping(0, b"another"),
             Question::Application(&app(bank)),
         ] {
             assert_eq!(answers.find(&question), None);

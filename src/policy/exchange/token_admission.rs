@@ -10,7 +10,7 @@ use ring::digest::{Context, SHA256};
 
 use super::answering::Declined;
 use super::judgement::Reading;
-use super::question::{Answer, Question, TokenAnswer, Tokens, consulted, judge_application};
+use super::question::{Answer, Mapping, Question, TokenAnswer, Tokens, consulted, judge_application};
 use super::{Exchange, Outcome, World};
 use crate::policy::access_rule::{JudgedRule, Proofs, TokenForm};
 use crate::policy::payload_rules::PayloadMode;
@@ -118,7 +118,9 @@ impl Exchange {
         };
         scratch.mapping.clear();
         write_mapping_body(settings, &request, &mut scratch.mapping);
-        match consulted(world.consult, Question::Mapping(mapper, &scratch.mapping))? {
+        let until = claims.next_expiry(world.time.0 / 1_000_000);
+        let mapping = Mapping { mapper, body: &scratch.mapping, until };
+        match consulted(world.consult, Question::Mapping(mapping))? {
             Answer::Mapping(Ok(mapped)) => Ok(mapped),
             Answer::Mapping(Err(fault)) => Err(Refusal::Mapper(fault).into()),
             Answer::Application(_) | Answer::Token(_) => Err(Refusal::Exhausted.into()),

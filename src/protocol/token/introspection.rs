@@ -25,8 +25,13 @@ pub enum ClientAuthentication<'a> {
         /// Its secret.
         secret: &'a [u8],
     },
-    /// A signed assertion (RFC 7523 section 2.2).
-    Assertion(&'a str),
+    /// A signed assertion in the form (RFC 7523 section 2.2).
+    Assertion {
+        /// The client's id.
+        id: &'a str,
+        /// What [`client_assertion`](super::client_assertion) makes.
+        assertion: &'a str,
+    },
 }
 
 /// What answers about an issuer's tokens have to say.
@@ -96,7 +101,8 @@ pub fn write_form(out: &mut Vec<u8>, token: &str, authentication: ClientAuthenti
             write_pair(out, "client_id", id.as_bytes());
             write_pair(out, "client_secret", secret);
         }
-        ClientAuthentication::Assertion(assertion) => {
+        ClientAuthentication::Assertion { id, assertion } => {
+            write_pair(out, "client_id", id.as_bytes());
             let kind = b"urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
             write_pair(out, "client_assertion_type", kind);
             write_pair(out, "client_assertion", assertion.as_bytes());

@@ -15,6 +15,7 @@
 //! - [`claim_set`]: claims, one by one
 //! - [`claims`]: JSON Web Tokens
 //! - [`introspection`]: asking the Token Server
+//! - [`client_assertion`]: saying there who asks
 //! - [`mobilefirst`]: the pair of tokens of MobileFirst Platform
 //! - [`proof_of_possession`]: DPoP proofs
 //! - [`proof_target`]: where a proof is for
@@ -26,6 +27,7 @@ pub mod bearer;
 pub mod challenge;
 pub mod claim_set;
 pub mod claims;
+pub mod client_assertion;
 pub mod compact_jws;
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -122,6 +122,14 @@ impl Judgement {
         })
     }
 
+    /// When something that it says will next be over, from `now` on: it, or an element of its scope; [`NO_EXPIRY`] if never.
+    /// What was made of it is good until then at most.
+    pub fn next_expiry(&self, now: u64) -> u64 {
+        let elements = self.scopes.iter().filter_map(|element| element.expires);
+        let coming = elements.chain([self.expires]).filter(|expires| *expires > now);
+        coming.min().unwrap_or(NO_EXPIRY)
+    }
+
     /// A claim for a template: `sub`, `client_id`, `scope` and `amr` (elements with a space between), `iss`, `jti`, `acr`,
     /// or any other at the top of [`claims`](Self::claims) that is a text, a number or a truth value. A text may hold
     /// anything: who writes it somewhere looks at it first.

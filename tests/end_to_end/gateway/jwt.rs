@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::harness::unused_address;
+use crate::harness::{Gate, unused_address};
 
 const ISSUER: &str =
     "[issuer.main]\nkind = \"jwt\"\nissuer = \"https://login.test\"\naudience = [\"orders\"]\n";
@@ -97,4 +97,25 @@ fn without_keys_nothing_is_said_of_a_token() {
     let answer = get(&proxy, Some(&Signer::new("1").token(json!({}))));
     assert_eq!((answer.status(), answer.fields.has("www-authenticate")), (503, false), "{answer:?}");
     assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn a_process_is_ready_when_its_first_keys_are_there() {
+    let (server, signer, gate) = (ScriptedServer::ok(), Signer::new("1"), Gate::default());
+    let (keys, opened) = (key_set(&[&signer]), gate.clone());
+    let issuer = ScriptedServer::start(move |connection| {
+        while connection.request().is_some() {
+            opened.pass();
+            connection.send(document(&keys));
+        }
+    });
+    let source = format!("{ISSUER}jwks_url = \"http://{}/jwks\"", issuer.address());
+    let mut proxy = guarded(&server, RULE, "").with(source).spawn();
+    proxy.wait_for_stderr("serving public");
+    let answer = proxy.admin("/ready");
+    assert_eq!((answer.status(), answer.text().as_str()), (503, "the first keys of an issuer are awaited\n"));
+    gate.open();
+    proxy.wait_until_ready();
+    assert_eq!(get(&proxy, Some(&signer.token(json!({})))).status(), 200);
+    assert_eq!(issuer.requests().len(), 1);
 }

@@ -132,7 +132,9 @@ fn kind_of(question: &Question<'_>) -> String {
     match question {
         Question::Application(application) => format!("application {}", application.id()),
         Question::Token(tokens, _) => format!("token {}", tokens.access),
-        Question::Mapping(_, body) => String::from_utf8_lossy(body).into_owned(),
+        Question::Mapping(mapping) => {
+            format!("{} until {}", String::from_utf8_lossy(mapping.body), mapping.until)
+        }
     }
 }
 

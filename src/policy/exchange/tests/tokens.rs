@@ -17,7 +17,7 @@ use crate::policy::token_rules::{IssuerId, TokenServerFault};
 use crate::protocol::payload::aead::Aead;
 use crate::protocol::payload::binary_http::{Framing, RequestControl, push_request_head};
 use crate::protocol::payload::ticket::AppIdentity;
-use crate::protocol::token::verdict::{ApplicationClaims, Judgement, TokenFault};
+use crate::protocol::token::verdict::{ApplicationClaims, Judgement, ScopeElement, TokenFault};
 
 pub(super) const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -150,14 +150,17 @@ fn the_server_gets_what_the_token_says_and_nobody_elses_word() {
 #[test]
 fn a_mapper_says_what_is_forwarded() {
     let mut stage = guarded(|_, route| route.mapper = Some(MapperId(0)));
-    stage.answer = good();
+    let scopes = [ScopeElement { name: "login".into(), expires: Some(5), is_mandatory: false }].into();
+    let judgement = Judgement { expires: 10, scopes, ..judgement() };
+    stage.answer = Some(Answer::Token(TokenAnswer::Good(Arc::new(judgement))));
     stage.client(request("Authorization: Bearer abc\r\nX-A: 1\r\n"));
     // The stage knows one answer to everything: this is none to a mapping.
     assert_eq!(refused(&mut stage).0, 503);
     let asked = stage.questions.last().expect("a question").clone();
     let expected = "{\"request_uri\":\"/a?b=c\",\"token_validation_result\":";
     assert!(asked.starts_with(expected), "{asked}");
-    assert!(asked.ends_with(",\"headers\":{\"authorization\":\"Bearer abc\",\"x-a\":\"1\"}}"), "{asked}");
+    let told = ",\"headers\":{\"authorization\":\"Bearer abc\",\"x-a\":\"1\"}} until 5";
+    assert!(asked.ends_with(told), "{asked}");
     let mapped = Mapped { target: "/b/alice".into(), fields: vec![("x-b".into(), "2".into())] };
     for (answer, status) in [(Ok(Arc::new(mapped)), 200), (Err(MapperFault::TimedOut), 504)] {
         let mut stage = guarded(|_, route| route.mapper = Some(MapperId(0)));

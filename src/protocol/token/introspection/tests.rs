@@ -26,12 +26,12 @@ fn forms_say_the_token_and_who_asks() {
     assert_eq!(outside, "token=a%2B%2F%7E.%3D&token_type_hint=access_token");
     let post = form("t", ClientAuthentication::Form { id: "a&b", secret: "s s=é".as_bytes() });
     assert_eq!(post, "token=t&token_type_hint=access_token&client_id=a%26b&client_secret=s+s%3D%C3%A9");
-    let assertion = form("t", ClientAuthentication::Assertion("h.p.s"));
+    let assertion = form("t", ClientAuthentication::Assertion { id: "a&b", assertion: "h.p.s" });
     assert_eq!(
         assertion,
         concat!(
-            "token=t&token_type_hint=access_token&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3A",
-            "client-assertion-type%3Ajwt-bearer&client_assertion=h.p.s"
+            "token=t&token_type_hint=access_token&client_id=a%26b&client_assertion_type=urn%3Aietf%3Aparams",
+            "%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion=h.p.s"
         )
     );
 }

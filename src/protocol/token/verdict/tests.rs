@@ -98,3 +98,23 @@ fn reasons_are_distinct_and_tell_a_client_nothing() {
     let told: BTreeSet<_> = TokenFault::ALL.iter().map(|fault| fault.description()).collect();
     assert_eq!(told.len(), 1);
 }
+
+#[test]
+fn what_it_says_is_whole_until_the_first_part_is_over() {
+    let element = |expires| ScopeElement { name: "a".into(), expires, is_mandatory: false };
+    let check = |scopes: &[ScopeElement], expires, now, expected| {
+        let judgement = Judgement { scopes: scopes.into(), expires, ..judgement() };
+        assert_eq!(judgement.next_expiry(now), expected, "{scopes:?} {expires} {now}");
+    };
+    check(&[], 100, 0, 100);
+    check(&[], 100, 99, 100);
+    check(&[], 100, 100, NO_EXPIRY);
+    check(&[], NO_EXPIRY, 5, NO_EXPIRY);
+    check(&[element(None)], NO_EXPIRY, 5, NO_EXPIRY);
+    let two = [element(Some(50)), element(None), element(Some(20))];
+    check(&two, 100, 0, 20);
+    check(&two, 100, 19, 20);
+    check(&two, 100, 20, 50);
+    check(&two, 100, 50, 100);
+    check(&two, 30, 20, 30);
+}
