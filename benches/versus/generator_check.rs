@@ -37,7 +37,8 @@ pub(crate) fn compare(processors: Processors) -> Result<String, String> {
     let origin = origin::serve_on_thread(pin).map_err(|fault| fault.to_string())?;
     let events = EventLoop::new(None).map_err(|fault| fault.to_string())?;
     let mut bench = Bench { events, origin, processors };
-    let running = bench.start(&nginx, Traffic::Small, Transport::Plain)?;
+    let request = Request::get("/1k", 1024);
+    let running = bench.start(&nginx, Traffic::Small, Transport::Plain, &request)?;
     let (target, mut events) = (running.target.clone(), bench.events);
     let (mut by_wrk, mut by_us) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
@@ -47,7 +48,6 @@ pub(crate) fn compare(processors: Processors) -> Result<String, String> {
     let (wrk, ours) = (median(by_wrk), median(by_us));
     let ratio = ours.per_second / wrk.per_second;
     let asked = wrk.per_second * OPEN_LOOP_SHARE;
-    let request = Request::get("/1k", 1024);
     let mut load = Load::open(&mut events, &target, &request, CONNECTIONS)?;
     let open = load.open_loop(asked, Duration::from_secs(SECONDS))?;
     let mut text = String::from("| closed loop | requests/s | p50 µs | p99 µs |\n|---|---|---|---|\n");

@@ -32,15 +32,21 @@ pub(crate) struct Request {
 
 /// What a load sends.
 pub(crate) enum Work<'a> {
-    /// Always the same.
-    Same(&'a Request),
+    /// These in turn.
+    Turn(&'a [Request]),
     /// Never the same twice.
     Sealed(&'a mut SealedLoad),
 }
 
 impl<'a> From<&'a Request> for Work<'a> {
     fn from(request: &'a Request) -> Self {
-        Work::Same(request)
+        Work::Turn(std::slice::from_ref(request))
+    }
+}
+
+impl<'a> From<&'a [Request]> for Work<'a> {
+    fn from(requests: &'a [Request]) -> Self {
+        Work::Turn(requests)
     }
 }
 
@@ -93,6 +99,8 @@ pub(crate) struct Load<'a> {
     events: &'a mut EventLoop,
     target: Target,
     work: Work<'a>,
+    /// Requests begun.
+    begun: usize,
     connections: Vec<Connection>,
     idle: VecDeque<usize>,
     ready: Vec<usize>,
@@ -105,6 +113,8 @@ struct Connection {
     channel: Channel,
     /// When the request should have been sent.
     intended: Instant,
+    /// Which request of those that are sent in turn is under way.
+    number: usize,
     /// The request under way, where each is another.
     sealed: Option<Box<SealedRequest>>,
     sent: usize,
@@ -123,6 +133,7 @@ impl<'a> Load<'a> {
             events,
             target: target.clone(),
             work: work.into(),
+            begun: 0,
             connections: Vec::new(),
             idle: VecDeque::new(),
             ready: Vec::new(),
@@ -221,6 +232,35 @@ impl<'a> Load<'a> {
         Ok(self.tally(requests, begun))
     }
 
+    /// Sends so many requests and waits for their answers.
+    pub(crate) fn send(&mut self, count: usize) -> Result<Tally, String> {
+        self.reset();
+        let begun = Instant::now();
+        let (mut sent, mut requests) = (0, 0);
+        let mut finished: Vec<usize> = self.idle.drain(..).collect();
+        while sent < count {
+            let now = Instant::now();
+            for index in finished.drain(..) {
+                if sent < count {
+                    self.start(index, now)?;
+                    sent += 1;
+                } else {
+                    self.idle.push_back(index);
+                }
+            }
+            self.collect(now + PATIENCE, &mut finished)?;
+            requests += finished.len() as u64;
+        }
+        self.idle.extend(finished);
+        requests += self.finish()?;
+        Ok(self.tally(requests, begun))
+    }
+
+    /// Goes on with other requests; none is under way.
+    pub(crate) fn turn_to(&mut self, work: impl Into<Work<'a>>) {
+        self.work = work.into();
+    }
+
     /// Keeps the connections open without a request, and fails when the target closes one.
     pub(crate) fn rest(&mut self, length: Duration) -> Result<(), String> {
         let end = Instant::now() + length;
@@ -240,7 +280,7 @@ impl<'a> Load<'a> {
     /// Has requests ready for so long, if the target goes on as in `before`.
     pub(crate) fn prepare(&mut self, length: Duration, before: &Tally) -> Result<(), String> {
         match &mut self.work {
-            Work::Same(_) => Ok(()),
+            Work::Turn(_) => Ok(()),
             Work::Sealed(load) => load.prepare((before.per_second() * length.as_secs_f64()) as usize),
         }
     }
@@ -261,7 +301,8 @@ impl<'a> Load<'a> {
         let intended = Instant::now();
         let channel = Channel::connect(&self.target).map_err(fault)?;
         self.events.registry().add(&channel, index as u64).map_err(fault)?;
-        Ok(Connection { channel, intended, sealed: None, sent: 0, answer: AnswerReader::default() })
+        let answer = AnswerReader::default();
+        Ok(Connection { channel, intended, number: 0, sealed: None, sent: 0, answer })
     }
 
     /// Puts a new connection in the place of one that is over.
@@ -277,7 +318,11 @@ impl<'a> Load<'a> {
         connection.sent = 0;
         connection.answer.begin();
         match &mut self.work {
-            Work::Same(request) => connection.write(request),
+            Work::Turn(requests) => {
+                connection.number = self.begun % requests.len();
+                self.begun += 1;
+                connection.write(&requests[connection.number])
+            }
             Work::Sealed(load) => {
                 let sealed = load.next()?;
                 let outcome = connection.write(&sealed.request);
@@ -294,7 +339,9 @@ impl<'a> Load<'a> {
         for &index in &self.ready {
             let Some(connection) = self.connections.get_mut(index) else { continue };
             let is_done = match &mut self.work {
-                Work::Same(request) => connection.proceed(request, &mut self.scratch)?,
+                Work::Turn(requests) => {
+                    connection.proceed(&requests[connection.number], &mut self.scratch)?
+                }
                 Work::Sealed(load) => match connection.sealed.take() {
                     None => connection.proceed(load.none(), &mut self.scratch)?,
                     Some(sealed) => {

@@ -1,4 +1,4 @@
-//! `cargo bench --bench versus`: ringwall beside nginx, HAProxy, Envoy, Pingora and the io_uring floor, under the same
+//! `cargo bench --bench versus`: ringwall beside nginx, HAProxy, Envoy, Pingora, Apache and the io_uring floor, under the same
 //! load on the same CPU. What the figures mean and how they are kept fair: `README.md` in this directory.
 
 #![expect(clippy::disallowed_methods, reason = "a measuring program reads clocks and starts threads")]
@@ -18,6 +18,12 @@ mod report;
 mod sealed_load;
 mod sealed_report;
 mod system_calls;
+mod token_report;
+mod token_runs;
+mod token_server;
+#[path = "../token_signer/mod.rs"]
+mod token_signer;
+mod tokens;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -32,6 +38,7 @@ use crate::measure::{Bench, Plan, Results, Run};
 use crate::origin::Origin;
 use crate::peers::{Name, Peer, Transport};
 use crate::processors::Processors;
+use crate::tokens::Kind;
 
 #[derive(Parser)]
 #[command(name = "versus", about = "ringwall beside its peers, under the same load")]
@@ -88,7 +95,23 @@ enum Scenario {
     Tls,
     /// Payload encryption: messages of a session, single messages, 1 MiB responses, session openings
     Sealed,
+    /// Access tokens: what judging known ones costs, beside peers and beside an open route
+    Tokens,
+    /// Memory after a million different tokens
+    TokensMemory,
     All,
+}
+
+impl Scenario {
+    /// Whether this peer has a part in it.
+    fn takes(self, name: Name) -> bool {
+        match self {
+            Scenario::Sealed | Scenario::TokensMemory => name.is_ours(),
+            Scenario::Tokens => Kind::ALL.iter().any(|kind| name.judges(*kind)),
+            Scenario::All => true,
+            _ => name != Name::Apache,
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -114,9 +137,9 @@ fn measure(arguments: &Arguments) -> Result<String, String> {
         return generator_check::compare(processors);
     }
     let mut bench = set_up(processors)?;
-    let is_sealed_alone = arguments.scenario == [Scenario::Sealed];
     let peers = find_peers(|name| {
-        (arguments.only.is_empty() || arguments.only.contains(&name)) && (name.seals() || !is_sealed_alone)
+        (arguments.only.is_empty() || arguments.only.contains(&name))
+            && arguments.scenario.iter().any(|scenario| scenario.takes(name))
     });
     let plan = Plan {
         peers,
@@ -157,6 +180,12 @@ fn measure(arguments: &Arguments) -> Result<String, String> {
     }
     if wanted(Scenario::Sealed) {
         measure_sealed(&mut bench, &plan, &mut results);
+    }
+    if wanted(Scenario::Tokens) {
+        results.tokens = bench.tokens(&plan, &mut results.notes);
+    }
+    if wanted(Scenario::TokensMemory) {
+        results.tokens.memory = bench.tokens_memory(&plan, &mut results.notes);
     }
     Ok(report::render(&plan, &processors, &results))
 }

@@ -15,6 +15,7 @@ use crate::peers::{Name, Peer, Running, Traffic, Transport};
 use crate::processors::Processors;
 use crate::sealed_load::{Exchange, SealedLoad, Sealing};
 use crate::system_calls::{self, Calls};
+use crate::token_runs::TokenResults;
 
 /// Time a started peer has to answer its first request.
 const START: Duration = Duration::from_secs(15);
@@ -94,6 +95,7 @@ pub(crate) struct Results {
     /// CPU µs to encrypt 1 MiB as a run does and do nothing else, a sample for each round.
     pub(crate) cipher_us: BTreeMap<Run, Vec<f64>>,
     pub(crate) rate: Option<f64>,
+    pub(crate) tokens: TokenResults,
     /// What went wrong, for the reader of the tables.
     pub(crate) notes: Vec<String>,
 }
@@ -113,7 +115,7 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    fn new(tally: &Tally, cpu: Duration) -> Self {
+    pub(crate) fn new(tally: &Tally, cpu: Duration) -> Self {
         Sample {
             cpu_us_per_request: cpu.as_secs_f64() * 1e6 / tally.requests.max(1) as f64,
             busy: cpu.as_secs_f64() / tally.elapsed.as_secs_f64(),
@@ -211,7 +213,7 @@ impl Bench {
     }
 
     fn sample(&mut self, run: Run, peer: &Peer, plan: &Plan, rate: Option<f64>) -> Result<Sample, String> {
-        let running = self.start(peer, run.traffic(), run.transport(plan))?;
+        let running = self.start(peer, run.traffic(), run.transport(plan), &probe())?;
         if let Some(sealing) = run.sealing() {
             return self.sealed_sample(run, sealing, &running, plan);
         }
@@ -260,9 +262,10 @@ impl Bench {
 
     /// Counts the system calls per request on one connection, where `strace` is installed.
     pub(crate) fn count_calls(&mut self, plan: &Plan, results: &mut Results) {
-        for peer in &plan.peers {
+        for peer in plan.peers.iter().filter(|peer| peer.speaks(Transport::Plain)) {
             let request = Run::Single.request();
-            let counted = self.start(peer, Traffic::Small, Transport::Plain).and_then(|running| {
+            let started = self.start(peer, Traffic::Small, Transport::Plain, &request);
+            let counted = started.and_then(|running| {
                 let mut load = Load::open(&mut self.events, &running.target, &request, 1)?;
                 system_calls::count(&running, &mut load)
             });
@@ -281,7 +284,7 @@ impl Bench {
                 continue;
             }
             let memory = match transport {
-                Transport::Plain | Transport::Sealed { .. } => &mut results.idle,
+                Transport::Plain | Transport::Sealed { .. } | Transport::Guarded(_) => &mut results.idle,
                 Transport::Tls => &mut results.idle_tls,
             };
             match self.idle_memory(peer, transport, plan.idle_connections) {
@@ -308,8 +311,8 @@ impl Bench {
         transport: Transport,
         connections: usize,
     ) -> Result<(f64, u64), String> {
-        let running = self.start(peer, Traffic::Small, transport)?;
-        let request = Run::Small.request();
+        let request = probe();
+        let running = self.start(peer, Traffic::Small, transport, &request)?;
         let mut load = Load::open(&mut self.events, &running.target, &request, IDLE_BASE)?;
         load.rest(SETTLE)?;
         let base = running.memory();
@@ -320,18 +323,18 @@ impl Bench {
         Ok(((full as f64 - base as f64) / connections as f64, base))
     }
 
-    /// A peer that has answered a request.
+    /// A peer that has answered this request.
     pub(crate) fn start(
         &mut self,
         peer: &Peer,
         traffic: Traffic,
         transport: Transport,
+        request: &Request,
     ) -> Result<Running, String> {
         let mut running = peer.start(self.origin, &self.processors, traffic, transport)?;
         let begun = Instant::now();
-        let request = Run::Small.request();
         loop {
-            let fault = match Load::open(&mut self.events, &running.target, &request, 1) {
+            let fault = match Load::open(&mut self.events, &running.target, request, 1) {
                 Ok(_) => return Ok(running),
                 Err(fault) => fault,
             };
@@ -384,7 +387,13 @@ impl Results {
     }
 }
 
-fn spread(mut values: Vec<f64>) -> Option<(f64, f64, f64)> {
+/// What shows that a peer serves.
+fn probe() -> Request {
+    Run::Small.request()
+}
+
+/// Least, median and greatest.
+pub(crate) fn spread(mut values: Vec<f64>) -> Option<(f64, f64, f64)> {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     let median = if values.len() % 2 == 1 {

@@ -1,17 +1,19 @@
 //! The origin server behind every peer: as cheap as sockets allow, so that it never hides the proxy's cost.
 //!
-//! `GET /1k` and `GET /1m` are answered with that many bytes, `POST /1k-answer` with 1 KiB, any other request with two;
-//! bodies of requests are read by `Content-Length` and thrown away in the kernel. Answers are prepared once and written with one call.
+//! `GET /1k` and `GET /1m` are answered with that many bytes, `POST /1k-answer` with 1 KiB, `POST /introspect` as a Token
+//! Server that knows every token, any other request with two bytes; bodies of requests are read by `Content-Length` and thrown away in the kernel. Answers are prepared once and written with one call.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::{MsgFlags, recv};
 
 use crate::event_loop::{EventLoop, Registry};
+use crate::tokens::introspection_answer;
 
 const LISTENER: u64 = 0;
 /// More than any request head of the benchmark, whatever a peer adds to it.
@@ -22,6 +24,9 @@ const DISCARD_BYTES: usize = 1024 * 1024;
 static SMALL: LazyLock<Vec<u8>> = LazyLock::new(|| answer(1024));
 static LARGE: LazyLock<Vec<u8>> = LazyLock::new(|| answer(1024 * 1024));
 static SHORT: LazyLock<Vec<u8>> = LazyLock::new(|| answer(2));
+static ACTIVE: LazyLock<Vec<u8>> = LazyLock::new(|| document("", &introspection_answer()));
+/// Questions about tokens that were answered, by all origins.
+static ASKED: AtomicU64 = AtomicU64::new(0);
 
 pub(crate) struct Origin {
     listener: TcpListener,
@@ -181,7 +186,14 @@ impl Connection {
             &LARGE
         } else {
             self.body_left = content_length(head)?;
-            if head.starts_with(b"POST /1k-answer ") { &SMALL } else { &SHORT }
+            if head.starts_with(b"POST /1k-answer ") {
+                &SMALL
+            } else if head.starts_with(b"POST /introspect ") {
+                note_question();
+                &ACTIVE
+            } else {
+                &SHORT
+            }
         });
         // One request at a time is the benchmark's rule; what follows the head is its body.
         self.body_left = self
@@ -192,7 +204,8 @@ impl Connection {
     }
 }
 
-fn content_length(head: &[u8]) -> io::Result<usize> {
+/// That of a request's head; without one there is no body.
+pub(crate) fn content_length(head: &[u8]) -> io::Result<usize> {
     let mut fields = [httparse::EMPTY_HEADER; 64];
     let mut request = httparse::Request::new(&mut fields);
     request.parse(head).map_err(io::Error::other)?;
@@ -202,6 +215,24 @@ fn content_length(head: &[u8]) -> io::Result<usize> {
         .ok()
         .and_then(|length| length.parse().ok())
         .ok_or_else(|| io::Error::other("a Content-Length that is no number"))
+}
+
+/// Questions about tokens so far.
+pub(crate) fn asked() -> u64 {
+    ASKED.load(Ordering::Relaxed)
+}
+
+/// One more was answered.
+pub(crate) fn note_question() {
+    ASKED.fetch_add(1, Ordering::Relaxed);
+}
+
+/// 200 with a JSON text, and with these fields besides.
+pub(crate) fn document(fields: &str, text: &str) -> Vec<u8> {
+    let length = text.len();
+    let head =
+        format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{fields}");
+    format!("{head}\r\n{text}").into()
 }
 
 fn answer(body_bytes: usize) -> Vec<u8> {

@@ -17,11 +17,15 @@ use nix::unistd::Pid;
 use crate::certificate;
 use crate::channel::Target;
 use crate::processors::{self, Processors};
+use crate::token_server;
+use crate::tokens::{self, AUDIENCE, ISSUER_NAME, Kind};
 
 /// Time a peer has to end after SIGTERM.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// More than the `idle` scenario can open from one address.
 const CONNECTIONS_MAX: u64 = 32_000;
+/// Where Debian has them.
+const APACHE_MODULES: &str = "/usr/lib/apache2/modules";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, clap::ValueEnum)]
 pub(crate) enum Name {
@@ -33,15 +37,35 @@ pub(crate) enum Name {
     Haproxy,
     Envoy,
     Pingora,
+    /// With mod_auth_openidc, for tokens alone.
+    Apache,
 }
 
 impl Name {
-    pub(crate) const ALL: [Name; 7] =
-        [Name::Floor, Name::Ringwall, Name::Baseline, Name::Nginx, Name::Haproxy, Name::Envoy, Name::Pingora];
+    pub(crate) const ALL: [Name; 8] = [
+        Name::Floor,
+        Name::Ringwall,
+        Name::Baseline,
+        Name::Nginx,
+        Name::Haproxy,
+        Name::Envoy,
+        Name::Pingora,
+        Name::Apache,
+    ];
 
-    /// The others have nothing like it.
-    pub(crate) fn seals(self) -> bool {
+    /// Whether it is ringwall: the others seal nothing.
+    pub(crate) fn is_ours(self) -> bool {
         matches!(self, Name::Ringwall | Name::Baseline)
+    }
+
+    /// Whether it judges such tokens here. HAProxy and Envoy ask nobody.
+    pub(crate) fn judges(self, kind: Kind) -> bool {
+        match self {
+            Name::Ringwall | Name::Baseline => true,
+            Name::Apache => kind != Kind::Es256,
+            Name::Haproxy | Name::Envoy => kind == Kind::Rs256,
+            Name::Floor | Name::Nginx | Name::Pingora => false,
+        }
     }
 
     pub(crate) fn text(self) -> &'static str {
@@ -53,6 +77,7 @@ impl Name {
             Name::Haproxy => "HAProxy",
             Name::Envoy => "Envoy",
             Name::Pingora => "Pingora",
+            Name::Apache => "Apache",
         }
     }
 }
@@ -80,6 +105,28 @@ pub(crate) enum Transport {
     Sealed {
         window: u64,
     },
+    /// In the clear, with routes for which a token is judged.
+    Guarded(Judging),
+}
+
+/// By what Apache judges tokens; ringwall's configuration has routes for either.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judging {
+    Jwt,
+    Introspection,
+}
+
+impl Transport {
+    /// What stands before the lines of a configuration that it needs.
+    fn marks(self) -> &'static [&'static str] {
+        match self {
+            Transport::Plain => &["#PLAIN# "],
+            Transport::Tls => &["#TLS# "],
+            Transport::Sealed { .. } => &["#SEALED# "],
+            Transport::Guarded(Judging::Jwt) => &["#PLAIN# ", "#GUARDED# ", "#JWT# "],
+            Transport::Guarded(Judging::Introspection) => &["#PLAIN# ", "#GUARDED# ", "#INTROSPECTION# "],
+        }
+    }
 }
 
 impl Peer {
@@ -98,17 +145,21 @@ impl Peer {
             Name::Pingora => named_by("RINGWALL_VERSUS_PINGORA")?
                 .or_else(built_pingora)
                 .ok_or("not built: see benches/versus/README.md, or set RINGWALL_VERSUS_PINGORA")?,
+            Name::Apache => on_path("apache2")
+                .filter(|_| Path::new(APACHE_MODULES).join("mod_auth_openidc.so").is_file())
+                .ok_or("not installed: apt-get install apache2-bin libapache2-mod-auth-openidc")?,
         };
         let version = version(name, &program);
         Ok(Peer { name, version, program })
     }
 
-    /// The floor relays bytes and knows no TLS, and the Pingora program is built without it.
+    /// The floor relays bytes and knows no TLS, the Pingora program is built without it, and Apache is here for tokens.
     pub(crate) fn speaks(&self, transport: Transport) -> bool {
         match transport {
-            Transport::Plain => true,
-            Transport::Tls => !matches!(self.name, Name::Floor | Name::Pingora),
-            Transport::Sealed { .. } => self.name.seals(),
+            Transport::Plain => self.name != Name::Apache,
+            Transport::Tls => !matches!(self.name, Name::Floor | Name::Pingora | Name::Apache),
+            Transport::Sealed { .. } => self.name.is_ours(),
+            Transport::Guarded(_) => self.name.judges(Kind::Rs256),
         }
     }
 
@@ -125,9 +176,13 @@ impl Peer {
         let (descriptors, _) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|fault| fault.to_string())?;
         let connections = (descriptors.saturating_sub(100) * 2 / 5).min(CONNECTIONS_MAX);
         let tls = match transport {
-            Transport::Plain | Transport::Sealed { .. } => None,
+            Transport::Plain | Transport::Sealed { .. } | Transport::Guarded(_) => None,
             Transport::Tls => Some(certificate::make(&directory.0).map_err(|fault| fault.to_string())?),
         };
+        if let Transport::Guarded(_) = transport {
+            let fault = |fault| format!("cannot write the issuer's files: {fault}");
+            tokens::issuer().write_files(&directory.0).map_err(fault)?;
+        }
         let cpu = processors.proxy;
         let place = Place { listen, origin, directory: directory.0.clone(), cpu, connections, transport };
         let child = self.command(&place, traffic).and_then(|mut command| {
@@ -180,6 +235,12 @@ impl Peer {
                 command.arg(place.listen.to_string()).arg(place.origin.to_string());
                 command.arg(place.directory.join("access.log"));
             }
+            Name::Apache => {
+                let server = token_server::address()?.to_string();
+                let template = include_str!("conf/apache.conf").replace("@TOKEN_SERVER@", &server);
+                let file = place.write("apache.conf", &template)?;
+                command.arg("-D").arg("FOREGROUND").arg("-f").arg(file);
+            }
         }
         Ok(command)
     }
@@ -198,17 +259,16 @@ struct Place {
 
 impl Place {
     fn write(&self, name: &str, template: &str) -> io::Result<PathBuf> {
-        let marked = match self.transport {
-            Transport::Plain => "#PLAIN# ",
-            Transport::Tls => "#TLS# ",
-            Transport::Sealed { .. } => "#SEALED# ",
-        };
         let window = match self.transport {
             Transport::Sealed { window } => window.to_string(),
-            Transport::Plain | Transport::Tls => String::new(),
+            Transport::Plain | Transport::Tls | Transport::Guarded(_) => String::new(),
         };
-        let text = template
-            .replace(marked, "")
+        let marks = self.transport.marks().iter();
+        let text = marks
+            .fold(template.to_owned(), |text, mark| text.replace(mark, ""))
+            .replace("@MODULES@", APACHE_MODULES)
+            .replace("@ISSUER@", ISSUER_NAME)
+            .replace("@AUDIENCE@", AUDIENCE)
             .replace("@WINDOW@", &window)
             .replace("@LISTEN@", &self.listen.to_string())
             .replace("@LISTEN_ADDRESS@", &self.listen.ip().to_string())
@@ -387,7 +447,7 @@ fn version(name: Name, program: &Path) -> String {
         Name::Floor => return "io_uring relay".into(),
         Name::Ringwall | Name::Baseline => return env!("CARGO_PKG_VERSION").into(),
         Name::Pingora => return pingora_version().unwrap_or_else(|| "unknown".into()),
-        Name::Nginx | Name::Haproxy => Command::new(program).arg("-v").output(),
+        Name::Nginx | Name::Haproxy | Name::Apache => Command::new(program).arg("-v").output(),
         Name::Envoy => Command::new(program).arg("--version").output(),
     };
     let Ok(output) = asked else { return "unknown".into() };

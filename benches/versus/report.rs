@@ -7,7 +7,7 @@ use std::fs;
 use crate::measure::{Plan, Results, Run, Sample};
 use crate::peers::Name;
 use crate::processors::Processors;
-use crate::sealed_report;
+use crate::{sealed_report, token_report};
 
 pub(crate) fn render(plan: &Plan, processors: &Processors, results: &Results) -> String {
     let mut text = String::new();
@@ -25,6 +25,9 @@ pub(crate) fn render(plan: &Plan, processors: &Processors, results: &Results) ->
         sealed_report::messages(plan, results),
         sealed_report::bulk(plan, results),
         sealed_report::openings(plan, results),
+        token_report::peers(plan, results),
+        token_report::added(plan, results),
+        token_report::memory(results),
         goals(results),
     ];
     for table in tables.into_iter().flatten() {
@@ -217,6 +220,7 @@ fn goals(results: &Results) -> Option<String> {
     rows.push(("what TLS adds per MiB down to the cipher alone".into(), added, 1.4));
     let idle = results.idle_tls.get(&ours).map(|(each, _)| each / 1024.0);
     rows.push(("KiB per idle TLS connection".into(), idle, 8.0));
+    rows.extend(token_report::goals(results));
     rows.extend(sealed_report::goals(results).map(|(what, value, goal)| (what.into(), value, goal)));
     let mut text =
         String::from("### ringwall against its goals\n\n| | measured | at most | |\n|---|---|---|---|\n");

@@ -89,3 +89,13 @@ fn length_is_bounded() {
     let pair = format!("{} {}", value(3), "i".repeat(TOKEN_BYTES + 1));
     assert_eq!(told(&[pair.as_bytes()], PairForm::Allowed), "credentials-too-long");
 }
+
+#[test]
+fn of_all_bytes_those_of_a_b64token_alone_are_in_one() {
+    let rest = b"-._~+/";
+    for byte in 0..=u8::MAX {
+        let value = [b"Bearer a", &[byte][..], b"a"].concat();
+        let is_in_one = byte.is_ascii_alphanumeric() || rest.contains(&byte);
+        assert_eq!(told(&[&value], PairForm::Refused) != "credentials-malformed", is_in_one, "{byte:#x}");
+    }
+}
