@@ -24,7 +24,7 @@ use super::payload_keyring::Moment;
 use super::status::IssuerStatus;
 use super::watched_files::WatchedFiles;
 use crate::limits::KEY_FETCHES;
-use crate::policy::issuer_keys::IssuerKeys;
+use crate::policy::issuer_keys::{Fetches, IssuerKeys};
 use crate::policy::ruleset::Ruleset;
 use crate::policy::token_rules::IssuerId;
 use crate::protocol::moment::{Monotonic, UnixMicros};
@@ -54,6 +54,8 @@ struct Watched {
     /// That of the fetch under way.
     ticket: Option<u64>,
     held: Option<Held>,
+    /// Attempts that have ended, and how many of them failed.
+    ended: u64,
     failures: u64,
     /// Why the newest attempt failed; absent when it did not.
     failure: Option<String>,
@@ -119,12 +121,14 @@ impl KeyRefresher {
     /// What workers judge by.
     pub fn keys(&self) -> Arc<IssuerKeys> {
         let (mut sets, mut rests) = (vec![None; self.issuers], vec![Monotonic::NEVER; self.issuers]);
+        let mut fetches = vec![Fetches::default(); self.issuers];
         for watched in &self.watched {
             let position = usize::from(watched.id.0);
             sets[position] = watched.held.as_ref().map(|held| Arc::clone(&held.set));
             rests[position] = watched.schedule.as_ref().map_or(Monotonic::NEVER, Schedule::rest);
+            fetches[position] = Fetches { ended: watched.ended, has_failed: watched.failure.is_some() };
         }
-        Arc::new(IssuerKeys { generations: self.generations.clone(), sets, rests })
+        Arc::new(IssuerKeys { generations: self.generations.clone(), sets, rests, fetches })
     }
 
     /// Whether every issuer has keys, or was at least once asked for them in vain.
@@ -259,7 +263,7 @@ impl Watched {
             Place::File(_) => None,
             Place::Http { .. } => Some(Schedule::new(now)),
         };
-        Self { id, origin, schedule, ticket: None, held: None, failures: 0, failure: None }
+        Self { id, origin, schedule, ticket: None, held: None, ended: 0, failures: 0, failure: None }
     }
 
     fn begin(&mut self, ticket: u64, now: Monotonic) -> Due {
@@ -270,6 +274,7 @@ impl Watched {
 
     fn succeed(&mut self, read: ReadKeys, at: UnixMicros) {
         let ReadKeys { set, complaints, digest, .. } = read;
+        self.ended += 1;
         let failure = self.failure.take();
         let name = &self.origin.name;
         if let Some(held) = self.held.as_mut().filter(|held| held.digest == digest) {
@@ -287,6 +292,7 @@ impl Watched {
 
     /// The same fault again and again is told once.
     fn fail(&mut self, fault: String) {
+        self.ended += 1;
         self.failures += 1;
         if self.failure.as_ref() != Some(&fault) {
             let consequence = match self.held {

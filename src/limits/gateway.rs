@@ -44,6 +44,8 @@ pub const TOKEN_BAD_SHARE: u64 = 8;
 pub const TOKEN_CALLS: usize = 1024;
 /// Longer than the Token Server is given, a worker waits for another that asks it.
 pub const TOKEN_INQUIRY_SLACK: Duration = Duration::from_millis(100);
+/// Requests of one worker that wait for newer keys of issuers; beyond it 503.
+pub const KEY_WAITERS: usize = 4096;
 /// How long a token of an unknown key waits for newer keys.
 pub const KEYS_WAIT: Duration = Duration::from_secs(2);
 /// Requests that one worker has mapped at once; beyond it 503.

@@ -9,8 +9,10 @@ pub const TOKEN_BYTES: usize = 8 * 1024;
 pub const TOKEN_KID_BYTES: usize = 256;
 /// Bytes of an issuer's set of keys: the largest public ones have some ten keys with certificate chains, 64 KiB.
 pub const KEY_SET_BYTES: usize = 256 * 1024;
-/// Keys of one set; more are skipped. What looks for a key without a name tries them all.
+/// Keys of one set; more are skipped.
 pub const KEY_SET_KEYS: usize = 64;
+/// Keys that are tried for a token that names none: the old and the new one, and a spare of each.
+pub const KEYS_TRIED: usize = 4;
 /// Ill-formed keys of one set that are named in the log.
 pub const KEY_SET_COMPLAINTS: usize = 16;
 /// Bytes of a Token Server's answer about one token: user details included, answers have some KiB.

@@ -20,6 +20,17 @@ pub struct IssuerKeys {
     /// By position of the issuer: until then its keys are as new as they can be had. [`Monotonic::NEVER`] where nobody is
     /// asked for them.
     pub rests: Vec<Monotonic>,
+    /// By position of the issuer.
+    pub fetches: Vec<Fetches>,
+}
+
+/// How fetching an issuer's keys went so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fetches {
+    /// How many have ended, well or not.
+    pub ended: u64,
+    /// The newest brought none: there may be newer ones than are known.
+    pub has_failed: bool,
 }
 
 impl IssuerKeys {
@@ -34,6 +45,12 @@ impl IssuerKeys {
         rest.is_some_and(|rest| *rest <= now)
     }
 
+    /// How fetching the keys of `issuer` went.
+    pub fn fetches(&self, generation: u64, issuer: IssuerId) -> Fetches {
+        let position = self.position(generation, issuer);
+        position.and_then(|position| self.fetches.get(position)).copied().unwrap_or_default()
+    }
+
     fn position(&self, generation: u64, issuer: IssuerId) -> Option<usize> {
         self.generations.contains(&generation).then_some(usize::from(issuer.0))
     }
@@ -42,7 +59,7 @@ impl IssuerKeys {
 /// Those of no issuer, which fit no rules.
 impl Default for IssuerKeys {
     fn default() -> Self {
-        Self { generations: 0..=0, sets: Vec::new(), rests: Vec::new() }
+        Self { generations: 0..=0, sets: Vec::new(), rests: Vec::new(), fetches: Vec::new() }
     }
 }
 
@@ -56,7 +73,13 @@ mod tests {
     fn keys_are_those_of_one_issuer_in_the_rules_that_they_fit() {
         let set = Arc::new(KeySet::parse(JWK.as_bytes()).unwrap().0);
         let rests = vec![Monotonic(10), Monotonic::NEVER, Monotonic(10)];
-        let keys = IssuerKeys { generations: 3..=4, sets: vec![Some(set), None, None], rests };
+        let failed = Fetches { ended: 2, has_failed: true };
+        let fetches = vec![failed, Fetches::default(), Fetches::default()];
+        let keys = IssuerKeys { generations: 3..=4, sets: vec![Some(set), None, None], rests, fetches };
+        assert_eq!(
+            (keys.fetches(3, IssuerId(0)), keys.fetches(2, IssuerId(0))),
+            (failed, Fetches::default())
+        );
         for (generation, issuer, has_keys, may_be_renewed) in [
             (2, 0, false, false),
             (3, 0, true, true),

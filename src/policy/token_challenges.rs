@@ -19,7 +19,9 @@ pub fn challenges<'r>(
     let Some(error) = error(rule, refusal) else { return Vec::new() };
     let is_proof = matches!(error, Some(ChallengeError::InvalidProof | ChallengeError::UseNonce));
     let challenge = |scheme| Challenge { scheme, realm: rule.realm(), error, resource_metadata };
-    schemes(rule, is_proof).map(challenge).collect()
+    // A token that is bound to a key has come without a proof: its client should know that one is wanted.
+    let lacks_proof = matches!(refusal, Refusal::Denied(Denial::Unproven));
+    schemes(rule, is_proof, lacks_proof).map(challenge).collect()
 }
 
 /// Whether the client should be told the nonce that its next proof must have.
@@ -50,11 +52,15 @@ fn error(rule: &JudgedRule, refusal: Refusal) -> Option<Option<ChallengeError<'_
 
 /// The ways in which the rule takes tokens. MobileFirst's come first: its clients look for them in the first field. Where a
 /// proof is at fault, the way with a proof alone.
-fn schemes(rule: &JudgedRule, is_proof: bool) -> impl Iterator<Item = Scheme<'static>> {
+fn schemes(rule: &JudgedRule, is_proof: bool, lacks_proof: bool) -> impl Iterator<Item = Scheme<'static>> {
     let has_mobilefirst = rule.terms.iter().any(|terms| terms.is_mobilefirst);
     let has_others = rule.terms.iter().any(|terms| !terms.is_mobilefirst);
     let takes_bearer = rule.sender_constraint != Some(SenderConstraint::Dpop);
-    let takes_proofs = matches!(rule.sender_constraint, Some(SenderConstraint::Dpop | SenderConstraint::Any));
+    let takes_proofs = match rule.sender_constraint {
+        Some(SenderConstraint::Dpop | SenderConstraint::Any) => true,
+        Some(SenderConstraint::Mtls) => false,
+        None => lacks_proof,
+    };
     [
         (has_mobilefirst && rule.sender_constraint.is_none() && !is_proof, Scheme::MobileFirst),
         (has_others && takes_bearer && !is_proof, Scheme::Bearer),
@@ -118,7 +124,6 @@ mod tests {
             (Refusal::Denied(Denial::Issuer), Some("invalid_token")),
             (Refusal::Denied(Denial::Expired), Some("invalid_token")),
             (Refusal::Denied(Denial::Unbound), Some("invalid_token")),
-            (Refusal::Denied(Denial::Unproven), Some("invalid_token")),
             (Refusal::Denied(Denial::IdTokenMissing), None),
             (Refusal::Denied(scope), Some("insufficient_scope")),
             (Refusal::Denied(Denial::Level), Some("insufficient_user_authentication")),
@@ -126,6 +131,9 @@ mod tests {
         ] {
             check(&rule, refusal, &[(BEARER, error)]);
         }
+        // It came under `Bearer`, and would do with a proof.
+        let both = [(BEARER, Some("invalid_token")), ("DPoP realm=\"orders\"", Some("invalid_token"))];
+        check(&rule, Refusal::Denied(Denial::Unproven), &both);
         for (fault, error) in
             [(ProofFault::Expired, "invalid_dpop_proof"), (ProofFault::Nonce, "use_dpop_nonce")]
         {

@@ -292,7 +292,6 @@ async fn obey(worker: Rc<Worker>, inbox: Inbox, mut doorbell: Doorbell) {
         while let Ok(order) = inbox.orders.try_recv() {
             match order {
                 Order::Apply(ruleset, identities, view, keys) => {
-                    *worker.issuer_keys.borrow_mut() = keys;
                     worker.limit_connections(&ruleset.limits);
                     worker.replace_generation(Generation::new(
                         ruleset,
@@ -301,11 +300,9 @@ async fn obey(worker: Rc<Worker>, inbox: Inbox, mut doorbell: Doorbell) {
                         worker.random(),
                         worker.workers(),
                     ));
+                    worker.take_issuer_keys(keys);
                 }
-                Order::IssuerKeys(keys) => {
-                    *worker.issuer_keys.borrow_mut() = keys;
-                    worker.keys_awaited.borrow_mut().drain(..).for_each(std::task::Waker::wake);
-                }
+                Order::IssuerKeys(keys) => worker.take_issuer_keys(keys),
                 Order::Peers(peers) => *worker.peers.borrow_mut() = peers,
                 Order::TokenInquiry(inquiry) => token_inquiries::answer(&worker, *inquiry),
                 Order::TokenReport(report) => token_inquiries::take_in(&worker, *report),

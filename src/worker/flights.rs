@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::hash::Hash;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::Poll;
+
+use super::waiters::Waiters;
 
 /// The calls under way, by what they are about.
 pub(super) struct Flights<K, A> {
@@ -16,7 +18,8 @@ pub(super) struct Flights<K, A> {
 /// A call under way.
 pub(super) struct Flight<A> {
     outcome: RefCell<Option<A>>,
-    waiting: RefCell<Vec<Waker>>,
+    /// As many as there are requests: their connections are bounded.
+    waiting: Waiters,
 }
 
 /// What a call is to somebody who asks.
@@ -37,14 +40,19 @@ impl<K: Eq + Hash + Clone, A: Clone> Flights<K, A> {
 
     /// Joins the call about `key`, or begins it.
     pub(super) fn board(&self, key: &K) -> Boarding<A> {
+        self.board_as_one_of(key, self.most, |_| true)
+    }
+
+    /// The same, where of those that are `alike` no more than `share` may be under way.
+    pub(super) fn board_as_one_of(&self, key: &K, share: usize, alike: impl Fn(&K) -> bool) -> Boarding<A> {
         let mut under_way = self.under_way.borrow_mut();
         if let Some(flight) = under_way.get(key) {
             return Boarding::Joined(flight.clone());
         }
-        if under_way.len() >= self.most {
+        if under_way.len() >= self.most || under_way.keys().filter(|key| alike(key)).count() >= share {
             return Boarding::Full;
         }
-        let flight = Rc::new(Flight { outcome: RefCell::new(None), waiting: RefCell::default() });
+        let flight = Rc::new(Flight { outcome: RefCell::new(None), waiting: Waiters::new(usize::MAX) });
         under_way.insert(key.clone(), flight.clone());
         Boarding::First(flight)
     }
@@ -53,7 +61,7 @@ impl<K: Eq + Hash + Clone, A: Clone> Flights<K, A> {
     pub(super) fn land(&self, key: &K, outcome: A) {
         if let Some(flight) = self.under_way.borrow_mut().remove(key) {
             *flight.outcome.borrow_mut() = Some(outcome);
-            flight.waiting.borrow_mut().drain(..).for_each(Waker::wake);
+            flight.waiting.wake();
         }
     }
 }
@@ -61,14 +69,11 @@ impl<K: Eq + Hash + Clone, A: Clone> Flights<K, A> {
 impl<A: Clone> Flight<A> {
     /// Waits for the outcome.
     pub(super) async fn outcome(&self) -> A {
+        let place = self.waiting.enter();
         poll_fn(|context| match &*self.outcome.borrow() {
             Some(outcome) => Poll::Ready(outcome.clone()),
             None => {
-                let mut waiting = self.waiting.borrow_mut();
-                // A task may be polled for other reasons while it waits.
-                if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
-                    waiting.push(context.waker().clone());
-                }
+                place.iter().for_each(|place| place.wait(context));
                 Poll::Pending
             }
         })
@@ -110,7 +115,7 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
-    use std::task::Context;
+    use std::task::{Context, Waker};
 
     use super::*;
 
@@ -135,5 +140,17 @@ mod tests {
         assert!(matches!(flights.board(&"a"), Boarding::Joined(_)));
         flights.land(&"a", 1);
         assert!(matches!(flights.board(&"b"), Boarding::First(_)));
+    }
+
+    #[test]
+    fn one_kind_takes_no_more_than_its_share() {
+        let flights: Flights<&str, u8> = Flights::new(3);
+        let board = |key| flights.board_as_one_of(&key, 2, |other| other[..1] == key[..1]);
+        assert!(matches!(board("a1"), Boarding::First(_)));
+        assert!(matches!(board("a2"), Boarding::First(_)));
+        assert!(matches!(board("a3"), Boarding::Full));
+        assert!(matches!(board("a1"), Boarding::Joined(_)));
+        assert!(matches!(board("b1"), Boarding::First(_)));
+        assert!(matches!(board("b2"), Boarding::Full), "all together have a bound too");
     }
 }

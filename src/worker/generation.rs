@@ -32,6 +32,8 @@ pub(super) struct Generation {
     pub(super) policy: RefCell<Option<Rc<PolicyAnswers>>>,
     /// What tokens turned out to be.
     pub(super) tokens: TokenCaches,
+    /// How many issuers are asked about their tokens.
+    pub(super) asking_issuers: usize,
     /// What request mappers said.
     pub(super) mappings: Mappings,
     view: RefCell<Arc<UpstreamView>>,
@@ -53,6 +55,7 @@ impl Generation {
             view: RefCell::new(view),
             chooser: RefCell::new(Chooser::new(upstreams, seed)),
             passive: RefCell::new(PassiveHealth::new(upstreams)),
+            asking_issuers: ruleset.issuers.iter().filter(|issuer| issuer.judge().is_some()).count(),
             tokens: TokenCaches::new(ruleset.issuers.iter().map(|issuer| &issuer.cache), workers),
             mappings: Mappings::new(&ruleset.mappers),
             policy: RefCell::new(

@@ -32,3 +32,4 @@ mod token_inquiries;
 mod token_judge;
 mod turnstile;
 mod upstream_pool;
+mod waiters;

@@ -3,7 +3,7 @@
 //! Whether a proof is any good is decided before it is entered. A proof that cannot be remembered is refused.
 
 use super::replay_memory::{ReplayMemory, ReplaySettings};
-use crate::limits::{PROOF_AGE_SECONDS, PROOF_ENTRIES, TOKEN_SKEW_SECONDS};
+use crate::limits::{PAYLOAD_CLOCK_SLACK, PROOF_AGE_SECONDS, PROOF_ENTRIES, TOKEN_SKEW_SECONDS};
 use crate::policy::exchange::{MessageId, Remembered};
 use crate::protocol::token::proof_of_possession::Nonces;
 
@@ -29,7 +29,9 @@ impl ProofMemory {
 
     /// Enters a proof by its id until the second `until` since 1970; it is `now`. False: it was there, or there is no room.
     pub fn remember(&self, id: &[u8; 32], until: u64, now: u64) -> bool {
-        self.seen.insert(MessageId::Single { enc: id }, until.max(now), now) == Remembered::New
+        // The workers' clocks may differ.
+        let expires = until.max(now).saturating_add(PAYLOAD_CLOCK_SLACK);
+        self.seen.insert(MessageId::Single { enc: id }, expires, now) == Remembered::New
     }
 
     /// Makes room of what has expired long ago. For the control thread, every half hour at least.
@@ -56,7 +58,8 @@ mod tests {
             assert!(memory.remember(&id, until, NOW));
             assert!(!memory.remember(&id, until, NOW));
         }
-        assert!(memory.remember(&[1; 32], NOW + 1, NOW + 1), "it has expired");
+        let over = NOW + PAYLOAD_CLOCK_SLACK + 1;
+        assert!(memory.remember(&[1; 32], over, over), "it has expired");
         assert!(!memory.remember(&[2; 32], latest, latest));
         memory.sweep(latest);
         assert!(!memory.remember(&[2; 32], latest, latest), "what is live is not swept");

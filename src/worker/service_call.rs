@@ -3,6 +3,7 @@
 //! What is asked and what the answer means is the caller's business. A server that fails is left out for a while, as it
 //! is for requests of clients.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
@@ -66,6 +67,9 @@ pub(super) async fn call(
     service: &Service,
     call: &Call<'_>,
 ) -> Result<Reply, CallFault> {
+    // No server takes all the time for itself while it is connected to.
+    let connect = generation.rules.timeouts.connect.min(service.timeout / ATTEMPTS);
+    let asked = Cell::new(None);
     let attempts = async {
         let mut failed = None;
         for _ in 0..ATTEMPTS {
@@ -73,8 +77,8 @@ pub(super) async fn call(
             let Some(server) = generation.choose(service.upstream, worker.random(), failed, now) else {
                 break;
             };
-            let order =
-                ConnectOrder { upstream: service.upstream, server, fresh: false, limit: service.timeout };
+            asked.set(Some(server));
+            let order = ConnectOrder { upstream: service.upstream, server, fresh: false, limit: connect };
             match attempt(worker, generation, order, call).await {
                 Ok(reply) => {
                     generation.note_success(order.upstream, server);
@@ -94,7 +98,14 @@ pub(super) async fn call(
         }
         Err(CallFault::NoServer)
     };
-    ring::within(service.timeout, attempts).await.unwrap_or(Err(CallFault::TimedOut))
+    let said = ring::within(service.timeout, attempts).await;
+    said.unwrap_or_else(|| {
+        // Whoever has it wait is left out for a while, as one that breaks off is.
+        if let Some(server) = asked.get() {
+            generation.note_failure(service.upstream, server, clock::monotonic(), worker.random());
+        }
+        Err(CallFault::TimedOut)
+    })
 }
 
 enum Failure {

@@ -17,7 +17,10 @@ use super::token_cache::TokenHash;
 use super::token_inquiries::Found;
 use super::token_judge::{Finding, Matter};
 use super::turnstile::Turnstile;
-use crate::limits::{HANDSHAKES_PER_TURN, MAPPER_CALLS, TLS_FAILURE_LINES_PER_TICK, TOKEN_CALLS};
+use super::waiters::Waiters;
+use crate::limits::{
+    HANDSHAKES_PER_TURN, KEY_WAITERS, MAPPER_CALLS, TLS_FAILURE_LINES_PER_TICK, TOKEN_CALLS,
+};
 use crate::net::clock;
 use crate::net::deadline::DeadlineTable;
 use crate::net::entropy::EntropyStore;
@@ -25,6 +28,7 @@ use crate::policy::exchange::Scratch;
 use crate::policy::issuer_keys::IssuerKeys;
 use crate::policy::payload_keys::PayloadKeys;
 use crate::policy::ruleset::Limits;
+use crate::policy::token_rules::IssuerId;
 use crate::protocol::moment::{Monotonic, UnixMicros};
 use crate::protocol::wire_buffer::BufferPool;
 use crate::telemetry::access_record::LogBatch;
@@ -48,7 +52,9 @@ pub(super) struct Worker {
     /// Requests being mapped.
     pub(super) mapping: Places,
     /// Wakes whoever waits for newer keys of an issuer.
-    pub(super) keys_awaited: RefCell<Vec<Waker>>,
+    pub(super) keys_awaited: Waiters,
+    /// Questions about tokens whose every use counts, beyond those that others wait for too.
+    pub(super) counted_calls: Places,
     /// What proofs of possession were seen, by any worker; absent: none is taken.
     pub(super) proofs: RefCell<Option<Arc<ProofMemory>>>,
     pub(super) buffers: RefCell<BufferPool>,
@@ -126,7 +132,8 @@ impl Worker {
             reports: Flights::new(TOKEN_CALLS),
             evictions: Cell::new(0),
             mapping: Places::new(MAPPER_CALLS),
-            keys_awaited: RefCell::default(),
+            keys_awaited: Waiters::new(KEY_WAITERS),
+            counted_calls: Places::new(TOKEN_CALLS),
             proofs: RefCell::default(),
             metrics,
             buffers: RefCell::default(),
@@ -168,6 +175,21 @@ impl Worker {
     /// The worker that asks about this token; none: this one.
     pub(super) fn owner_of(&self, hash: &TokenHash) -> Option<usize> {
         Some(owner_of(hash, self.workers)).filter(|owner| *owner != self.index)
+    }
+
+    /// Judges tokens by these keys from now on. What a key vouched for that is no more is forgotten.
+    pub(super) fn take_issuer_keys(&self, keys: Arc<IssuerKeys>) {
+        let old = self.issuer_keys.replace(keys.clone());
+        let generation = self.generation();
+        for (issuer, (old, new)) in (0..).map(IssuerId).zip(old.sets.iter().zip(&keys.sets)) {
+            if let (Some(old), Some(new)) = (old, new)
+                && !Arc::ptr_eq(old, new)
+                && !new.has_all_of(old)
+            {
+                generation.tokens.clear(issuer);
+            }
+        }
+        self.keys_awaited.wake();
     }
 
     /// Forgets a token here.

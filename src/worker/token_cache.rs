@@ -69,10 +69,13 @@ impl TokenCache {
 
     /// What is known of a token, if that still holds at `now`, which is `unix` seconds since 1970.
     pub(super) fn find(&self, hash: &TokenHash, now: Monotonic, unix: u64) -> Option<Verdict> {
-        if let Some(good) = self.good.get(hash) {
-            let holds = now < good.since.after(self.rules.positive) && unix < good.judgement.expires;
-            return holds.then_some(Verdict::Good(good.judgement));
+        if let Some(good) = self.good.get(hash)
+            && now < good.since.after(self.rules.positive)
+            && unix < good.judgement.expires
+        {
+            return Some(Verdict::Good(good.judgement));
         }
+        // It may have run out since, which is known then.
         let bad = self.bad.get(hash)?;
         (now < bad.since.after(self.rules.negative)).then_some(Verdict::Bad(bad.fault))
     }
@@ -94,6 +97,12 @@ impl TokenCache {
         }
     }
 
+    /// Forgets all.
+    fn clear(&self) {
+        self.good.invalidate_all();
+        self.bad.invalidate_all();
+    }
+
     /// Forgets a token. True when it was known as good.
     pub(super) fn evict(&self, hash: &TokenHash) -> bool {
         self.bad.invalidate(hash);
@@ -113,6 +122,11 @@ impl TokenCaches {
     /// That of this issuer.
     pub(super) fn of(&self, issuer: IssuerId) -> Option<&TokenCache> {
         self.0.get(usize::from(issuer.0))
+    }
+
+    /// Forgets all tokens of an issuer.
+    pub(super) fn clear(&self, issuer: IssuerId) {
+        self.of(issuer).into_iter().for_each(TokenCache::clear);
     }
 
     /// Takes over what `older` knows of this issuer's tokens.

@@ -14,9 +14,10 @@ use super::service_call::{Call, CallFault, Reply, Written, call};
 use super::state::Worker;
 use super::token_cache::{TokenHash, Verdict};
 use super::token_inquiries::{Found, inquire};
-use crate::limits::{INTROSPECTION_BYTES, KEYS_WAIT};
+use crate::limits::{INTROSPECTION_BYTES, KEYS_WAIT, TOKEN_CALLS};
 use crate::net::{clock, entropy, ring};
 use crate::policy::exchange::{TokenAnswer, Tokens};
+use crate::policy::issuer_keys::Fetches;
 use crate::policy::service::{Credentials, Service, ServiceId};
 use crate::policy::token_rules::{IssuerId, IssuerKind, MobileFirstJudge, TokenServerFault};
 use crate::protocol::http1::{HeadWriter, Method};
@@ -127,13 +128,17 @@ pub(super) async fn find_out(
     }
     let matter = Matter::new(worker, generation, issuer, shown.hash);
     if needs_keys(generation, issuer) {
-        wait_for_newer_keys(worker, issuer).await;
+        let has_news = wait_for_newer_keys(worker, generation, issuer).await;
         return match verify(worker, generation, issuer, shown.tokens()) {
+            // The key may be one that could not be had.
+            Some(Ok(Verdict::Bad(TokenFault::UnknownKey))) if !has_news => Err(TokenServerFault::KeysMissing),
             Some(finding) => note(worker, generation, &matter, finding),
             None => Err(TokenServerFault::KeysMissing),
         };
     }
-    let (flight, is_first) = match worker.token_calls.board(&matter) {
+    let alike = |other: &Matter| other.issuer == issuer && other.generation == matter.generation;
+    let share = TOKEN_CALLS / generation.asking_issuers.max(1);
+    let (flight, is_first) = match worker.token_calls.board_as_one_of(&matter, share, alike) {
         Boarding::Full => return Err(TokenServerFault::Busy),
         Boarding::Joined(flight) => (flight, false),
         Boarding::First(flight) => {
@@ -148,6 +153,7 @@ pub(super) async fn find_out(
     match &finding {
         // Every use of it counts: it was for whoever asked first.
         Ok(Verdict::Good(judgement)) if !judgement.may_be_cached && !is_first => {
+            let Some(_place) = worker.counted_calls.enter() else { return Err(TokenServerFault::Busy) };
             ask_server(worker, generation, &matter, shown).await
         }
         _ => finding,
@@ -274,6 +280,9 @@ fn look(worker: &Worker, generation: &Generation, issuer: IssuerId, tokens: Toke
         {
             Look::MustAsk
         }
+        Some(Ok(Verdict::Bad(TokenFault::UnknownKey))) if fetches(worker, generation, issuer).has_failed => {
+            Look::Fault(TokenServerFault::KeysMissing)
+        }
         Some(Ok(verdict)) => {
             cache.insert(*tokens.hash, &verdict, now, worker.unix_seconds());
             Look::Known(verdict)
@@ -298,6 +307,11 @@ fn verify(worker: &Worker, generation: &Generation, issuer: IssuerId, tokens: To
             keys().map(|keys| mobilefirst::judge_tokens(tokens.access, tokens.id, rules, &keys, unix))
         }
         IssuerKind::Introspection { .. } if tokens.id.is_some() => Ok(Err(TokenFault::Malformed)),
+        IssuerKind::MobileFirst { rules, judge: MobileFirstJudge::Service(_) }
+            if !rules.is_development && mobilefirst::is_test_token(tokens.access) =>
+        {
+            Ok(Err(TokenFault::TestToken))
+        }
         IssuerKind::Introspection { .. } | IssuerKind::MobileFirst { .. } => return None,
     };
     Some(judged.map(|judged| match judged {
@@ -321,23 +335,26 @@ fn may_be_renewed(worker: &Worker, generation: &Generation, issuer: IssuerId, no
     worker.issuer_keys.borrow().may_be_renewed(generation.rules.generation, issuer, now)
 }
 
-/// Asks the control thread for newer keys and waits until there are some, not for ever.
-async fn wait_for_newer_keys(worker: &Worker, issuer: IssuerId) {
-    let known = Arc::clone(&worker.issuer_keys.borrow());
+/// Asks the control thread for newer keys and waits until those of the issuer were fetched, not for ever. False: there are none
+/// to be had.
+async fn wait_for_newer_keys(worker: &Worker, generation: &Generation, issuer: IssuerId) -> bool {
+    let Some(place) = worker.keys_awaited.enter() else { return false };
+    let before = fetches(worker, generation, issuer);
     worker.key_requests.borrow().ask(issuer);
-    let newer = poll_fn(|context| {
-        if !Arc::ptr_eq(&known, &worker.issuer_keys.borrow()) {
-            return Poll::Ready(());
+    let fetched = poll_fn(|context| {
+        let now = fetches(worker, generation, issuer);
+        if now != before {
+            return Poll::Ready(!now.has_failed);
         }
-        let mut waiting = worker.keys_awaited.borrow_mut();
-        // A task may be polled for other reasons while it waits.
-        if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
-            waiting.push(context.waker().clone());
-        }
+        place.wait(context);
         Poll::Pending
     });
-    // In vain: what is known is judged by.
-    let _in_time = ring::within(KEYS_WAIT, newer).await;
+    ring::within(KEYS_WAIT, fetched).await.unwrap_or(false)
+}
+
+/// How fetching an issuer's keys went.
+fn fetches(worker: &Worker, generation: &Generation, issuer: IssuerId) -> Fetches {
+    worker.issuer_keys.borrow().fetches(generation.rules.generation, issuer)
 }
 
 /// True when the issuer's tokens are verified here.

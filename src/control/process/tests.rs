@@ -290,9 +290,13 @@ fn keys_of_issuers_are_fetched_for_every_worker_and_again_when_one_asks() {
     const KEY: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
+    // What comes of the first keys is to be seen from here on.
+    let (open, gate) = channel::<()>();
     let serving = move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
+            // Open for good once the other end is gone.
+            let _ = gate.recv();
             let mut request = [0; 1024];
             let count = stream.read(&mut request).unwrap();
             assert!(request[..count].starts_with(b"GET /jwks HTTP/1.1\r\n"));
@@ -309,6 +313,7 @@ fn keys_of_issuers_are_fetched_for_every_worker_and_again_when_one_asks() {
     let (run, told) = obedient();
     let mut process = start(vec![Ok(settings(with_issuer))], run);
     process.until_serving().unwrap();
+    drop(open);
     // The fetch that is under way, or that a turn begins; then what the workers ask for.
     let until = |process: &mut Process, is_it: fn(&Event) -> bool| loop {
         process.on_time(clock::monotonic()).unwrap();

@@ -11,7 +11,8 @@ use crate::protocol::token::proof_target::ProofTarget;
 const PROOF_FIELD: &[u8] = b"dpop";
 
 impl Exchange {
-    /// The thumbprint of the key that the proof beside the token of `token_hash` is signed by. `None`: there is no proof.
+    /// The thumbprint of the key that the proof beside the token of `token_hash` is signed by, which is bound to `key`. `None`:
+    /// there is no proof.
     ///
     /// A head may be judged several times, where something has to be asked for: a proof of the same request is none that was
     /// seen before.
@@ -19,7 +20,7 @@ impl Exchange {
         &self,
         reading: &Reading<'_>,
         rule: &JudgedRule,
-        token_hash: &[u8; 32],
+        (token_hash, key): (&[u8; 32], &[u8; 32]),
         outcome: &mut Outcome,
         world: &mut World<'_>,
     ) -> Option<Result<[u8; 32], ProofFault>> {
@@ -45,7 +46,7 @@ impl Exchange {
                 path: words(reading.path),
             },
             token_hash,
-            key: None,
+            key: Some(key),
             algorithms: PROOF_ALGORITHMS,
             now: world.time.0 / 1_000_000,
             nonces: world.proofs.nonces.filter(|_| rule.requires_nonce),

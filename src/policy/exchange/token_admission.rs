@@ -22,7 +22,7 @@ use crate::policy::route_table::{Route, forwarded_target};
 use crate::protocol::http1::FieldKind;
 use crate::protocol::payload::ticket::AppIdentity;
 use crate::protocol::token::bearer::{Credentials, PairForm, credentials};
-use crate::protocol::token::verdict::{ApplicationClaims, Judgement};
+use crate::protocol::token::verdict::{ApplicationClaims, Constraint, Judgement};
 
 impl Exchange {
     /// Whether the route takes a request in this form, from this client, with this token. What the token says, where one is
@@ -91,6 +91,7 @@ impl Exchange {
             return Err(Refusal::Mapper(MapperFault::Unreachable).into());
         };
         let bytes = self.request.unread();
+        let told = claims.claims_at(world.time.0 / 1_000_000);
         let scratch = &mut *world.scratch;
         scratch.target.clear();
         let rewritten = forwarded_target(route, reading.path, reading.query, &mut scratch.target)
@@ -107,7 +108,7 @@ impl Exchange {
             fields: &scratch.fields,
             options: &reading.options,
             target: &scratch.target,
-            claims: &claims.claims,
+            claims: &told,
             route,
             extra: ExtraMembers {
                 method: reading.head.method_name.of(bytes),
@@ -157,11 +158,13 @@ impl Exchange {
             Answer::Token(TokenAnswer::Unknown(fault)) => return Err(Refusal::TokenServer(fault).into()),
             Answer::Application(_) | Answer::Mapping(_) => return Err(Refusal::Exhausted.into()),
         };
-        let shown = Proofs {
-            form,
-            proof: self.prove(reading, rule, &hash, outcome, world),
-            certificate: self.peer.certificate().filter(|_| !self.is_opened()),
+        // What is bound to no key needs no proof, and whoever sends one with it has nothing looked at for it.
+        let proof = match &judgement.constraint {
+            Some(Constraint::Key(key)) => self.prove(reading, rule, (&hash, key), outcome, world),
+            Some(Constraint::Certificate(_)) | None => None,
         };
+        let shown =
+            Proofs { form, proof, certificate: self.peer.certificate().filter(|_| !self.is_opened()) };
         rule.judge(&judgement, &shown, now).map_err(Refusal::Denied)?;
         Ok(judgement)
     }

@@ -64,6 +64,9 @@ pub fn judge_jwt(token: &str, rules: &JwtRules, keys: &KeySet, now: u64) -> Resu
         return Err(TokenFault::OtherKind);
     }
     let judgement = claims.judgement(rules.index)?;
+    if !judgement.may_be_cached {
+        return Err(TokenFault::Counted);
+    }
     if rules.is_fapi && judgement.constraint.is_none() {
         Err(TokenFault::Unconstrained)
     } else {
@@ -77,10 +80,12 @@ pub(super) fn verified_claims(
     keys: &KeySet,
     unit: TimeUnit,
 ) -> Result<ClaimSet, TokenFault> {
-    let algorithm = jws.header.algorithm;
-    let key = keys.find(jws.header.kid(), algorithm).ok_or(TokenFault::UnknownKey)?;
-    if !key.verifies(algorithm, jws.message, jws.signature) {
-        return Err(TokenFault::Signature);
+    let (kid, algorithm) = (jws.header.kid(), jws.header.algorithm);
+    let mut known = keys.find(kid, algorithm).peekable();
+    let is_named = kid.is_some() && known.peek().is_some();
+    if !known.any(|key| key.verifies(algorithm, jws.message, jws.signature)) {
+        // Where nobody says which key it is, it may be a newer one than those known.
+        return Err(if is_named { TokenFault::Signature } else { TokenFault::UnknownKey });
     }
     ClaimSet::parse(jws.payload().ok_or(TokenFault::Malformed)?, unit)
 }

@@ -6,7 +6,7 @@
 use super::algorithm::Algorithm;
 use super::public_key::{KeyFault, PublicKey, purpose};
 use super::signature::VerifyingKey;
-use crate::limits::{KEY_SET_BYTES, KEY_SET_COMPLAINTS, KEY_SET_KEYS, TOKEN_KID_BYTES};
+use crate::limits::{KEY_SET_BYTES, KEY_SET_COMPLAINTS, KEY_SET_KEYS, KEYS_TRIED, TOKEN_KID_BYTES};
 use crate::protocol::strict_json::{Member, Object};
 
 /// Keys by which an issuer signs.
@@ -78,13 +78,16 @@ impl KeySet {
         if set.0.is_empty() { Err(KeySetFault::NoneUsable) } else { Ok((set, complaints)) }
     }
 
-    /// The key of this name that verifies signatures of `algorithm`. Without a name: the only one that does; none where
-    /// there are several, as nobody says which.
-    pub fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&Key> {
-        let named = |key: &&Key| kid.is_none() || key.kid.as_deref() == kid;
-        let mut found = self.0.iter().filter(|key| key.fits(algorithm)).filter(named);
-        let first = found.next()?;
-        found.next().is_none().then_some(first)
+    /// The key of this name that verifies signatures of `algorithm`. Without a name: all that do, in their order, up to
+    /// [`KEYS_TRIED`], as nobody says which.
+    pub fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &Key> {
+        let named = move |key: &&Key| kid.is_none() || key.kid.as_deref() == kid;
+        self.0.iter().filter(move |key| key.fits(algorithm)).filter(named).take(KEYS_TRIED)
+    }
+
+    /// Whether every key of `older` is one of these, whatever it is called.
+    pub fn has_all_of(&self, older: &Self) -> bool {
+        older.0.iter().all(|key| self.0.iter().any(|own| own.public() == key.public()))
     }
 
     /// How many keys it has.

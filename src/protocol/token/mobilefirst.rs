@@ -11,7 +11,7 @@
 //!    time; the scope's form
 //! 2. the ID token: shape, algorithm, key, signature; it has no scope; time; issuer and client are the access token's,
 //!    where it names them. Nothing else ties one to the other: who needs more has the server judge the pair
-//! 3. for every request, [`MobileFirstRules::scope_shortfall`]
+//! 3. for every request, [`Judgement::scope_shortfall`]
 //!
 //! The clocks are the server's own: there is no skew. The key in the header (`jpk`) is never used.
 
@@ -23,9 +23,7 @@ use super::claims::verified_claims;
 use super::compact_jws::CompactJws;
 use super::introspection::{Answer, IntrospectionRules, read_answer, write_encoded};
 use super::key_set::KeySet;
-use super::verdict::{
-    ApplicationClaims, Judgement, NO_EXPIRY, ScopeElement, ScopeShortfall, TokenFault, UserIdentity,
-};
+use super::verdict::{ApplicationClaims, Judgement, NO_EXPIRY, ScopeElement, TokenFault, UserIdentity};
 use crate::protocol::strict_json::{Member, Object};
 
 /// What a server's tokens have to be.
@@ -44,7 +42,7 @@ pub struct MobileFirstRules {
 }
 
 /// Judges an access token, and the ID token beside it, at `now`, in seconds since 1970. The scope is another question:
-/// [`MobileFirstRules::scope_shortfall`].
+/// [`Judgement::scope_shortfall`].
 ///
 /// # Errors
 /// [`TokenFault`]; about the ID token [`TokenFault::IdToken`]. After [`TokenFault::UnknownKey`] it may be tried again with
@@ -66,6 +64,9 @@ pub fn judge_tokens(
     let scopes = scope_elements(&access, rules)?;
     let client: Option<Box<str>> = access.text("prn")?.map(Box::from);
     let bare = access.judgement(rules.index)?;
+    if !bare.may_be_cached {
+        return Err(TokenFault::Counted);
+    }
     let identity =
         id.map(|id| Identity::read(id, rules.index)).transpose().map_err(|_| TokenFault::IdToken)?;
     let identity = identity.unwrap_or_default();
@@ -82,18 +83,12 @@ pub fn judge_tokens(
     Ok(Judgement { claims, ..judgement })
 }
 
-impl MobileFirstRules {
-    /// What the scope of a judged token lacks at `now`: of its own mandatory elements, of the configured ones, or of those
-    /// that a route requires. To be asked for every request.
-    pub fn scope_shortfall<'r>(
-        &'r self,
-        judgement: &Judgement,
-        required: impl IntoIterator<Item = &'r str>,
-        now: u64,
-    ) -> Option<ScopeShortfall> {
-        let mandatory = self.mandatory_scope.iter().map(|name| &**name);
-        judgement.scope_shortfall(mandatory.chain(required), now)
-    }
+/// Whether an access token says that it is a test token, which anybody can have made. Nothing of it is verified: it is to be
+/// refused without asking anybody, and never to be taken.
+pub fn is_test_token(access: &str) -> bool {
+    let payload = CompactJws::parse(access).ok().and_then(|jws| jws.payload());
+    let claims = payload.and_then(|payload| Object::parse(&payload));
+    claims.and_then(|claims| claims.text("iss").map(is_test_issuer)).unwrap_or(false)
 }
 
 /// Writes the form that asks the server itself to judge the tokens (`/authorization/v1/token/validation`).
@@ -165,6 +160,11 @@ impl Identity {
     }
 }
 
+/// Whether this is the name of what makes test tokens.
+fn is_test_issuer(issuer: &str) -> bool {
+    issuer.trim_end_matches('/').ends_with("/testtoken")
+}
+
 const SCOPE: &str = "imf.scope";
 /// What an ID token says of the user's surroundings.
 const CONTEXT: [&str; 3] = ["imf.user", "imf.device", "imf.application"];
@@ -182,9 +182,7 @@ fn access_claims(
     if let Some(issuer) = &rules.issuer {
         claims.check_issuer(issuer, true)?;
     }
-    let is_test =
-        claims.text("iss")?.is_some_and(|issuer| issuer.trim_end_matches('/').ends_with("/testtoken"));
-    if is_test && !rules.is_development {
+    if claims.text("iss")?.is_some_and(is_test_issuer) && !rules.is_development {
         return Err(TokenFault::TestToken);
     }
     claims.check_times(now, 0, true)?;

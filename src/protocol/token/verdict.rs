@@ -130,6 +130,19 @@ impl Judgement {
         coming.min().unwrap_or(NO_EXPIRY)
     }
 
+    /// The claims as they are told at `now`: without the elements of the scope that are over.
+    pub fn claims_at(&self, now: u64) -> Cow<'_, str> {
+        let all = match self.scopes.iter().any(|element| element.has_expired(now)) {
+            true => serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&self.claims).ok(),
+            false => None,
+        };
+        let Some(mut all) = all else { return Cow::Borrowed(&self.claims) };
+        let lasting = self.scopes.iter().filter(|element| !element.has_expired(now));
+        let scope = joined(lasting.map(|element| &*element.name)).unwrap_or_default();
+        all.insert("scope".to_owned(), scope.into());
+        Cow::Owned(serde_json::Value::Object(all).to_string())
+    }
+
     /// A claim for a template: `sub`, `client_id`, `scope` and `amr` (elements with a space between), `iss`, `jti`, `acr`,
     /// or any other at the top of [`claims`](Self::claims) that is a text, a number or a truth value. A text may hold
     /// anything: who writes it somewhere looks at it first.
@@ -206,6 +219,8 @@ pub enum TokenFault {
     Claims,
     /// It is bound to a key in a way that cannot be checked here.
     Confirmation,
+    /// Its uses are counted, which the Token Server alone can do: it has to be asked about (`kind = "introspection"`).
+    Counted,
     /// It asks for an extension (`crit`, `b64`).
     Critical,
     /// Its time is over.
@@ -244,11 +259,12 @@ pub enum TokenFault {
 
 impl TokenFault {
     /// Every one of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Algorithm,
         Self::Audience,
         Self::Claims,
         Self::Confirmation,
+        Self::Counted,
         Self::Critical,
         Self::Expired,
         Self::IdToken,
@@ -275,6 +291,7 @@ impl TokenFault {
             Self::Audience => "token-audience",
             Self::Claims => "token-claims",
             Self::Confirmation => "token-confirmation",
+            Self::Counted => "token-counted",
             Self::Critical => "token-critical",
             Self::Expired => "token-expired",
             Self::IdToken => "token-id-token",

@@ -123,13 +123,16 @@ fn a_good_token_must_do_for_the_route() {
     let (status, _, challenge) = refused(&mut stage);
     assert_eq!((status, stage.at_server().as_str()), (403, ""));
     assert!(challenge.contains("insufficient_scope") && challenge.contains("orders.write"), "{challenge}");
-    // One that came with a proof, or under its scheme, is bound to a key: this is not.
-    for fields in ["Authorization: DPoP abc\r\n", "Authorization: Bearer abc\r\nDPoP: a.b.c\r\n"] {
-        let mut stage = guarded(|_, _| {});
-        stage.answer = good();
-        stage.client(request(fields));
-        assert_eq!((refused(&mut stage).0, stage.at_server().as_str()), (401, ""), "{fields}");
-    }
+    // One that comes under the scheme of proofs must be bound to a key: this is not.
+    let mut stage = guarded(|_, _| {});
+    stage.answer = good();
+    stage.client(request("Authorization: DPoP abc\r\n"));
+    assert_eq!((refused(&mut stage).0, stage.at_server().as_str()), (401, ""));
+    // Of a token that is bound to nothing no proof is asked, and none that comes is looked at.
+    let mut stage = guarded(|_, _| {});
+    stage.answer = good();
+    stage.client(request("Authorization: Bearer abc\r\nDPoP: a.b.c\r\n"));
+    assert!(stage.at_server().contains("DPoP: a.b.c\r\n"));
 }
 
 #[test]

@@ -242,8 +242,8 @@ fn algorithms_are_the_issuers_and_the_keys() {
         &only(Algorithm::Es256),
         Some(TokenFault::Algorithm),
     );
-    check(r#"{"alg":"RS256","typ":"at+jwt"}"#, Algorithm::Ps256, &rules(), Some(TokenFault::Signature));
-    check(r#"{"alg":"PS256","typ":"at+jwt"}"#, Algorithm::Rs256, &rules(), Some(TokenFault::Signature));
+    check(r#"{"alg":"RS256","typ":"at+jwt"}"#, Algorithm::Ps256, &rules(), Some(TokenFault::UnknownKey));
+    check(r#"{"alg":"PS256","typ":"at+jwt"}"#, Algorithm::Rs256, &rules(), Some(TokenFault::UnknownKey));
     check(r#"{"alg":"none","typ":"at+jwt"}"#, Algorithm::Es256, &rules(), Some(TokenFault::Algorithm));
     check(
         r#"{"alg":"RS256","typ":"at+jwt","kid":"e"}"#,
@@ -420,5 +420,39 @@ mod attacks {
                 TokenFault::Signature,
             );
         }
+    }
+}
+
+/// Rotation: the old key and the new one are there together, or the new one alone, and nobody says which a token is by.
+#[test]
+fn a_token_that_names_no_key_is_tried_by_all_that_fit() {
+    let mut other = signing_key(Algorithm::Es256);
+    (other["x"], other["y"]) = (
+        json!("MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4"),
+        json!("4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"),
+    );
+    let (old, new) = (other, signing_key(Algorithm::Es256));
+    let token = sign(Algorithm::Es256, r#"{"alg":"ES256","typ":"at+jwt"}"#, &good_claims().to_string());
+    for (known, expected) in [
+        (vec![&old, &new], None),
+        (vec![&new], None),
+        // There may be a newer one.
+        (vec![&old], Some(TokenFault::UnknownKey)),
+    ] {
+        let (keys, _) = KeySet::parse(json!({ "keys": known }).to_string().as_bytes()).expect("a set");
+        assert_eq!(judge_jwt(&token, &rules(), &keys, NOW).err(), expected);
+    }
+}
+
+#[test]
+fn a_token_whose_uses_are_counted_is_for_the_token_server() {
+    for (name, limit, expected) in [
+        ("usl", 0, None),
+        ("usl", 1, Some(TokenFault::Counted)),
+        ("usage_limit", 2, Some(TokenFault::Counted)),
+    ] {
+        let mut claims = good_claims();
+        claims[name] = json!(limit);
+        assert_eq!(judge_jwt(&token(&claims), &rules(), &keys(), NOW).err(), expected, "{name} {limit}");
     }
 }
