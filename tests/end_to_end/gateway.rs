@@ -3,6 +3,7 @@
 mod introspection;
 mod jwt;
 mod mapper;
+mod oidc;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
