@@ -127,3 +127,9 @@ fn ask(client: &mut RawClient, token: Option<&str>) -> Message {
     ));
     client.response()
 }
+
+/// The error in an answer's challenge; empty without any.
+fn error_of(answer: &Message) -> String {
+    let challenge = answer.fields.get("www-authenticate").unwrap_or_default();
+    challenge.split("error=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default().to_owned()
+}

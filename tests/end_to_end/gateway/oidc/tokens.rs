@@ -3,18 +3,6 @@
 use super::*;
 use crate::harness::eventually;
 
-fn error(answer: &Message) -> String {
-    let challenge = answer.fields.get("www-authenticate").unwrap_or_default();
-    challenge.split("error=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default().to_owned()
-}
-
-/// One letter of its end is another: of its signature, if it has one.
-fn forged(token: &str) -> String {
-    let (start, end) = token.split_at(token.len() - 8);
-    let other = if end.starts_with('A') { 'B' } else { 'A' };
-    format!("{start}{other}{}", &end[1..])
-}
-
 #[test]
 fn tokens_decide_and_the_server_gets_what_they_say() {
     let Some((server, nginx)) = TokenServer::start().zip(Nginx::start(&[])) else { return };
@@ -28,7 +16,7 @@ fn tokens_decide_and_the_server_gets_what_they_say() {
     for (issuer, resource) in issuers {
         let proxy = guard(&nginx, &issuer).start();
         let without = told(&proxy, None);
-        assert_eq!((without.status(), error(&without)), (401, String::new()), "{issuer} {without:?}");
+        assert_eq!((without.status(), error_of(&without)), (401, String::new()), "{issuer} {without:?}");
         let good = server.token(resource, READ);
         for (token, status, expected) in [
             (server.token(&resource.replace("orders", "others"), READ), 401, "invalid_token"),
@@ -36,7 +24,11 @@ fn tokens_decide_and_the_server_gets_what_they_say() {
             (server.token(resource, WRITE), 403, "insufficient_scope"),
         ] {
             let answer = told(&proxy, Some(&token));
-            assert_eq!((answer.status(), error(&answer).as_str()), (status, expected), "{issuer} {answer:?}");
+            assert_eq!(
+                (answer.status(), error_of(&answer).as_str()),
+                (status, expected),
+                "{issuer} {answer:?}"
+            );
         }
         let more = server.token(resource, "orders.write+orders.read");
         for (token, scope) in [(&good, READ), (&more, "orders.write orders.read"), (&good, READ)] {
@@ -58,13 +50,13 @@ fn of_two_issuers_one_is_enough_and_neither_makes_the_others_tokens_an_outage() 
         // oidc-provider says nothing of JSON Web Tokens, and answers 400 to who asks.
         for bad in [forged(&good), server.token(&resource.replace("orders", "others"), READ)] {
             let answer = told(&proxy, Some(&bad));
-            assert_eq!((answer.status(), error(&answer).as_str()), (401, "invalid_token"), "{answer:?}");
+            assert_eq!((answer.status(), error_of(&answer).as_str()), (401, "invalid_token"), "{answer:?}");
         }
     }
     eventually("a token to run out", || match told(&proxy, Some(&brief)) {
         answer if answer.status() == 200 => None,
         answer => {
-            assert_eq!((answer.status(), error(&answer).as_str()), (401, "invalid_token"), "{answer:?}");
+            assert_eq!((answer.status(), error_of(&answer).as_str()), (401, "invalid_token"), "{answer:?}");
             Some(())
         }
     });
