@@ -1,5 +1,6 @@
 //! Tokens of a Token Server that others made, oidc-provider, for files of nginx.
 
+mod in_place;
 mod outages;
 mod proofs;
 mod tokens;

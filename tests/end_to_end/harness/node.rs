@@ -5,12 +5,17 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::PATIENCE;
 use super::peers::{missing, peer};
+
+/// How long a script may take to start: it has hundreds of files to read and compile, which on a machine with others'
+/// work to do was seen to take 17 seconds.
+const START: Duration = Duration::from_secs(60);
 
 /// A folder of scripts whose packages are there.
 #[derive(Clone)]
@@ -53,7 +58,7 @@ impl Node {
         });
         let input = child.stdin.take().expect("its standard input");
         let server = NodeServer { child, input, said };
-        server.hear("listening");
+        server.hear("listening", START);
         server
     }
 }
@@ -70,12 +75,12 @@ impl NodeServer {
     #[track_caller]
     pub(crate) fn order(&mut self, order: &str, done: &str) {
         writeln!(self.input, "{order}").expect("a script that listens");
-        self.hear(done);
+        self.hear(done, PATIENCE);
     }
 
     #[track_caller]
-    fn hear(&self, expected: &str) {
-        let line = self.said.recv_timeout(PATIENCE);
+    fn hear(&self, expected: &str, patience: Duration) {
+        let line = self.said.recv_timeout(patience);
         assert_eq!(line.as_deref(), Ok(expected), "what the script says");
     }
 
