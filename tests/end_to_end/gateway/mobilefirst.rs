@@ -132,6 +132,17 @@ fn one_or_two_tokens_say_who_it_is() {
 }
 
 #[test]
+fn a_rule_may_want_the_user_to_be_named() {
+    let server = ScriptedServer::ok();
+    let rule = "{ issuer = \"worklight\", id_token = \"require\" }";
+    let issuer = "[issuer.worklight]\nkind = \"mobilefirst\"\npublic_key_file = \"key.json\"";
+    let proxy = guarded(&server, rule, "").with(issuer).file("key.json", public_key()).start();
+    assert_eq!(ask(&proxy, &format!("Bearer {} {}", good(), id(600))).0, OK);
+    assert_eq!(ask(&proxy, &format!("Bearer {}", good())), refused(401, ""));
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
 fn what_is_no_pair_of_its_tokens_is_refused() {
     let server = ScriptedServer::ok();
     let proxy = with_key(&server, "").start();

@@ -7,8 +7,6 @@ mod tokens;
 
 use std::net::SocketAddr;
 
-use nix::sys::signal::Signal;
-
 use super::*;
 use crate::harness::{Node, NodeServer, RawClient, unused_address};
 use crate::nginx_origin::Nginx;
@@ -37,10 +35,10 @@ impl TokenServer {
         Some(Self { node, process, address })
     }
 
-    /// Kills it and starts another at its address, which has other keys and knows nothing of the tokens before.
+    /// Starts another in its place, which has other keys and knows nothing of the tokens before.
     #[track_caller]
     fn restart(&mut self) {
-        self.process.signal(Signal::SIGKILL);
+        self.process.end();
         self.process = serve(&self.node, self.address);
     }
 

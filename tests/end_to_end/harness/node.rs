@@ -88,11 +88,16 @@ impl NodeServer {
         let id = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
         kill(id, signal).expect("a signal to the script");
     }
+
+    /// Kills it. Its address is free then.
+    pub(crate) fn end(&mut self) {
+        let _gone_already = self.child.kill();
+        let _reaped = self.child.wait();
+    }
 }
 
 impl Drop for NodeServer {
     fn drop(&mut self) {
-        let _gone_already = self.child.kill();
-        let _reaped = self.child.wait();
+        self.end();
     }
 }

@@ -10,6 +10,8 @@ import { generateKeyPair, generateProof } from 'dpop';
 const [issuer, url, resource] = process.argv.slice(2);
 const [own, another] = [await generateKeyPair('ES256'), await generateKeyPair('Ed25519')];
 
+const otherScheme = url.startsWith('https') ? url.replace('https', 'http') : url.replace('http', 'https');
+
 async function boundToken() {
   const endpoint = `${issuer}/token`;
   const headers = {
@@ -42,7 +44,8 @@ async function calls() {
     'as Bearer, with a proof': await call(token, { scheme: 'Bearer', proof: await proven() }),
     'without a proof': await call(token),
     'for another path': await call(token, { proof: await proven({ target: `${url}x` }) }),
-    'for another host': await call(token, { proof: await proven({ target: 'http://a.test/told' }) }),
+    'for another host': await call(token, { proof: await proven({ target: url.replace(new URL(url).host, 'a.test') }) }),
+    'for another scheme': await call(token, { proof: await proven({ target: otherScheme }) }),
     'for another method': await call(token, { proof: await proven({ method: 'POST' }) }),
     'for another token': await call(token, { proof: await proven({ of: `${token}x` }) }),
     'for no token': await call(token, { proof: await generateProof(own, url, 'GET') }),

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use nix::sys::signal::Signal;
+
 use super::*;
 use crate::harness::eventually;
 
@@ -51,7 +53,7 @@ fn keys_that_change_under_load_lose_no_request() {
             let _stops_the_load = StopOnPanic(&stop);
             more(200);
             server.rotate();
-            let new = [server.token(JWT, READ), server.token(JWT, READ)];
+            let new = [(); 4].map(|()| server.token(JWT, READ));
             tokens.lock().unwrap_or_else(PoisonError::into_inner).extend(new);
             more(400);
             stop.store(true, Ordering::Relaxed);
@@ -101,7 +103,7 @@ fn a_token_server_that_comes_back_with_other_keys_is_asked_again() {
     let jwt = server.token(JWT, READ);
     assert_eq!(told(&opaque, Some(&known)).status(), 200);
     assert_eq!(told(&verified, Some(&jwt)).status(), 200);
-    server.process.signal(Signal::SIGKILL);
+    server.process.end();
     assert_eq!(told(&opaque, Some(&known)).status(), 200);
     assert_eq!(told(&verified, Some(&jwt)).status(), 200);
     let answer = told(&opaque, Some(&unknown));
