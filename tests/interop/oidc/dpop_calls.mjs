@@ -3,7 +3,8 @@
 //
 //     node dpop_calls.mjs ISSUER URL RESOURCE
 //
-// It prints what each call was answered: { call: [status, challenge or null] }.
+// It prints what each call was answered, { call: [status, challenge or null] }, and beside them `accepted`: how many of
+// several calls at once were, with one proof.
 
 import { generateKeyPair, generateProof } from 'dpop';
 
@@ -25,7 +26,8 @@ async function boundToken() {
 }
 
 async function call(token, { scheme = 'DPoP', proof, query = '' } = {}) {
-  const headers = { authorization: `${scheme} ${token}`, ...(proof && { dpop: proof }) };
+  // Each on a connection of its own, and so at any of the proxy's workers.
+  const headers = { authorization: `${scheme} ${token}`, connection: 'close', ...(proof && { dpop: proof }) };
   const answer = await fetch(url + query, { headers });
   await answer.text();
   return [answer.status, answer.headers.get('www-authenticate')];
@@ -36,9 +38,14 @@ async function calls() {
   const proven = ({ key = own, target = url, method = 'GET', of = token } = {}) =>
     generateProof(key, target, method, undefined, of);
   const proof = await proven();
+  const good = await call(token, { proof });
+  const eightTimes = (proof) => Promise.all(Array.from({ length: 8 }, () => call(token, { proof })));
+  const replays = await eightTimes(proof);
+  const statuses = (await eightTimes(await proven())).map(([status]) => status);
   return {
-    good: await call(token, { proof }),
-    replayed: await call(token, { proof }),
+    good,
+    replayed: replays.find(([status]) => status !== replays[0][0]) ?? replays[0],
+    accepted: statuses.filter((status) => status === 200).length,
     'as good': await call(token, { proof: await proven(), query: '?a=b' }),
     'as Bearer': await call(token, { scheme: 'Bearer' }),
     'as Bearer, with a proof': await call(token, { scheme: 'Bearer', proof: await proven() }),
