@@ -5,6 +5,8 @@ mod forgetting;
 mod introspection;
 mod jwt;
 mod mapper;
+mod mobilefirst;
+mod oidc;
 mod pipelining;
 
 use base64::Engine;
@@ -16,13 +18,13 @@ use serde_json::{Value, json};
 use crate::harness::{Message, Proxy, ScriptedServer, Setup};
 
 /// An issuer's key.
-struct Signer {
+pub(crate) struct Signer {
     pair: EcdsaKeyPair,
     kid: String,
 }
 
 impl Signer {
-    fn new(kid: &str) -> Self {
+    pub(crate) fn new(kid: &str) -> Self {
         let random = SystemRandom::new();
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).expect("a key");
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random);
@@ -37,7 +39,7 @@ impl Signer {
     }
 
     /// An access token for `orders` with these claims besides.
-    fn token(&self, more: Value) -> String {
+    pub(crate) fn token(&self, more: Value) -> String {
         let mut claims = json!({
             "iss": "https://login.test", "aud": "orders", "sub": "alice", "client_id": "app",
             "scope": "orders.read", "exp": now() + 600, "iat": now(), "jti": "1",
@@ -58,7 +60,7 @@ fn now() -> u64 {
     since.expect("a time after 1970").as_secs()
 }
 
-fn key_set(signers: &[&Signer]) -> String {
+pub(crate) fn key_set(signers: &[&Signer]) -> String {
     json!({"keys": signers.iter().map(|signer| signer.jwk()).collect::<Vec<_>>()}).to_string()
 }
 
@@ -75,6 +77,13 @@ fn get(proxy: &Proxy, token: Option<&str>) -> Message {
     let mut client = proxy.client();
     client.send(format!("GET /a HTTP/1.1\r\nHost: a.test\r\n{field}\r\n"));
     client.response()
+}
+
+/// One letter of its end is another: of its signature, if it has one.
+fn forged(token: &str) -> String {
+    let (start, end) = token.split_at(token.len() - 8);
+    let other = if end.starts_with('A') { 'B' } else { 'A' };
+    format!("{start}{other}{}", &end[1..])
 }
 
 /// Answers with a JSON text.

@@ -64,6 +64,7 @@ fn config(address: SocketAddr) -> String {
              listen {address} backlog=1024; root files;\n\
              client_max_body_size 0;\n\
              location /put/ {{ dav_methods PUT; create_full_put_path on; }}\n\
+             location /told {{ return 200 'client=$http_x_client tenant=$http_x_tenant scope=$http_x_scope'; }}\n\
              location /post/ {{ proxy_pass http://{address}/put/; proxy_method PUT; }}\n\
              location /packed/ {{ alias files/; gzip on; gzip_types *; gzip_min_length 1; gzip_proxied any; }}\n\
            }}\n\

@@ -9,6 +9,7 @@ mod notes;
 mod policy;
 mod replays;
 mod sealed_client;
+mod tokens;
 
 use std::path::Path;
 use std::process::{Command, Output};

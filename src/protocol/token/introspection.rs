@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::claim_set::{ClaimSet, TimeUnit};
 use super::verdict::{Judgement, TokenFault};
 use crate::limits::INTROSPECTION_BYTES;
-use crate::protocol::strict_json::Member;
+use crate::protocol::strict_json::{Member, Object};
 
 /// How the proxy says who it is.
 #[derive(Clone, Copy)]
@@ -56,7 +56,8 @@ pub struct IntrospectionRules {
 pub enum Answer {
     /// The token is good.
     Active(Box<Judgement>),
-    /// It is not: by the server's word ([`TokenFault::Inactive`]), or by what it says besides.
+    /// It is not: by the server's word ([`TokenFault::Inactive`]; [`TokenFault::OtherKind`] where it judges others alone),
+    /// or by what it says besides.
     Refused(TokenFault),
     /// Nothing of the token.
     Outage(Outage),
@@ -128,6 +129,7 @@ pub fn write_basic(out: &mut Vec<u8>, id: &str, secret: &[u8]) {
 pub fn read_answer(status: u16, body: &[u8], rules: &IntrospectionRules, now: u64) -> Answer {
     match status {
         200 => {}
+        400 if is_for_other_kinds(body) => return Answer::Refused(TokenFault::OtherKind),
         401 | 403 => return Answer::Outage(Outage::Unauthorized),
         status => return Answer::Outage(Outage::Status(status)),
     }
@@ -140,6 +142,13 @@ pub fn read_answer(status: u16, body: &[u8], rules: &IntrospectionRules, now: u6
         Err(TokenFault::TimeUnit) => Answer::Outage(Outage::TimeUnit),
         Err(fault) => Answer::Refused(fault),
     }
+}
+
+/// Whether a refused question says that tokens of this kind are not the server's to judge, as some say of JSON Web Tokens
+/// (the error code is that of RFC 7009 section 2.2.1). Nobody would ever learn more of the token by asking again.
+fn is_for_other_kinds(body: &[u8]) -> bool {
+    let error = (body.len() <= INTROSPECTION_BYTES).then(|| Object::parse(body)).flatten();
+    error.is_some_and(|error| error.text("error") == Some("unsupported_token_type"))
 }
 
 fn judge(body: &[u8], rules: &IntrospectionRules, now: u64) -> Result<Judgement, TokenFault> {

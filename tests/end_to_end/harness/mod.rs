@@ -4,6 +4,7 @@
 pub(crate) mod authority;
 pub(crate) mod gate;
 pub(crate) mod message;
+pub(crate) mod node;
 pub(crate) mod peers;
 pub(crate) mod proxy;
 pub(crate) mod random;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use gate::Gate;
 pub(crate) use message::{Framing, Message};
+pub(crate) use node::{Node, NodeServer};
 pub(crate) use proxy::{Proxy, Setup};
 pub(crate) use raw_client::RawClient;
 pub(crate) use scripted_server::{Connection, ScriptedServer};

@@ -11,10 +11,16 @@ pub(crate) fn peer(program: &str, package: &str) -> Option<PathBuf> {
         std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/sbin")]);
     let found = directories.map(|directory| directory.join(program)).find(|candidate| candidate.is_file());
     if found.is_none() {
-        let test = std::thread::current().name().unwrap_or("a test").to_owned();
-        let advice = format!("{test} needs {program}: apt-get install {package}");
-        assert!(std::env::var_os("RINGWALL_REQUIRE_PEERS").is_none_or(|value| value != "1"), "{advice}");
-        eprintln!("SKIPPED {advice}");
+        missing(program, &format!("apt-get install {package}"));
     }
     found
+}
+
+/// Says that the test is skipped for want of something, or fails it.
+#[track_caller]
+pub(crate) fn missing(what: &str, remedy: &str) {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let advice = format!("{test} needs {what}: {remedy}");
+    assert!(std::env::var_os("RINGWALL_REQUIRE_PEERS").is_none_or(|value| value != "1"), "{advice}");
+    eprintln!("SKIPPED {advice}");
 }

@@ -4,10 +4,9 @@ use std::fs::File;
 use std::process::Stdio;
 
 use super::*;
-use crate::harness::ScriptedServer;
 use crate::harness::authority::Authority;
-use crate::harness::peers::peer;
 use crate::harness::random::Random;
+use crate::harness::{Node, ScriptedServer};
 use crate::nginx_origin::Nginx;
 
 const MEBI: usize = 1024 * 1024;
@@ -156,19 +155,12 @@ fn a_hundred_mebibytes_go_through_in_flat_memory() {
 /// The client for Node, from libraries of others, gets and puts the same.
 #[test]
 fn node_gets_and_puts_the_same() {
-    let Some(node) = peer("node", "nodejs") else { return };
-    let client = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/payload");
-    if !client.join("node_modules").is_dir() {
-        let advice = "node_gets_and_puts_the_same needs: npm ci --prefix tests/interop/payload";
-        assert!(std::env::var_os("RINGWALL_REQUIRE_PEERS").is_none_or(|value| value != "1"), "{advice}");
-        eprintln!("SKIPPED {advice}");
-        return;
-    }
+    let Some(client) = Node::of("payload") else { return };
     let Some((nginx, proxy)) = start(&FILES) else { return };
     wait_for_single_messages(&proxy, "/one");
     let call = |arguments: &[&str]| {
-        let mut command = Command::new(&node);
-        command.current_dir(&client).arg("call.mjs").args(arguments).arg("--keys-from-proxy");
+        let mut command = client.command("call.mjs");
+        command.args(arguments).arg("--keys-from-proxy");
         output_of(&mut command).unwrap_or_else(|fault| panic!("{arguments:?}: {fault}"))
     };
     for form in ["session", "message", "chunked"] {

@@ -85,6 +85,20 @@ fn only_the_literal_true_is_active() {
 }
 
 #[test]
+fn a_kind_of_token_that_the_server_does_not_judge_is_no_outage() {
+    let error = |code: &str| format!(r#"{{"error":"{code}","error_description":"no JWT"}}"#);
+    let said = error("unsupported_token_type");
+    assert_eq!(read(400, &said), Answer::Refused(TokenFault::OtherKind));
+    for status in [404, 429, 500, 503] {
+        assert_eq!(read(status, &said), Answer::Outage(Outage::Status(status)));
+    }
+    let padded = format!("{said}{}", " ".repeat(INTROSPECTION_BYTES));
+    for body in ["", "[]", &error("invalid_request"), &error("unsupported_token_type "), &padded] {
+        assert_eq!(read(400, body), Answer::Outage(Outage::Status(400)), "{:.80}", body);
+    }
+}
+
+#[test]
 fn what_says_nothing_is_an_outage() {
     let check = |status: u16, body: &str, expected: Outage| {
         assert_eq!(read(status, body), Answer::Outage(expected), "{status} {body}");
