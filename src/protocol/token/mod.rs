@@ -19,6 +19,7 @@
 //! - [`proof_of_possession`]: DPoP proofs
 //! - [`proof_target`]: where a proof is for
 //! - [`challenge`]: what is answered to who has no good token
+//! - [`token_signer`]: the other side: signing access tokens
 
 pub mod algorithm;
 pub mod bearer;
@@ -35,4 +36,5 @@ pub mod proof_of_possession;
 pub mod proof_target;
 pub mod public_key;
 pub mod signature;
+pub mod token_signer;
 pub mod verdict;
