@@ -130,7 +130,7 @@ mod tests {
             ("shop", ""),
             ("shop", "shop-secre"),
             ("shop", "shop-secretx"),
-            ("shop", "pä+ss %"),
+            ("shop", "pä+ss"),
             ("", ""),
             ("nobody", "nobody"),
             ("nobody", "shop-secret"),
