@@ -3,13 +3,13 @@
 
 use std::io::{self, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
-use super::resource::{PATIENCE, field, read_body, read_head};
+use super::resource::{KEPT, PATIENCE, field, read_body, read_head};
 
 /// Who asks it.
 pub(super) const USERNAME: &str = "ringwall";
@@ -25,7 +25,7 @@ impl Mapper {
     pub(super) fn start(password: &str) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
-        let (sender, told) = channel();
+        let (sender, told) = sync_channel(KEPT);
         let credentials = format!("Basic {}", BASE64.encode(format!("{USERNAME}:{password}")));
         std::thread::Builder::new().name("demo-mapper".into()).spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -50,7 +50,7 @@ impl Mapper {
     }
 }
 
-fn converse(stream: TcpStream, credentials: &str, told: &Sender<Value>) -> io::Result<()> {
+fn converse(stream: TcpStream, credentials: &str, told: &SyncSender<Value>) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
@@ -63,8 +63,8 @@ fn converse(stream: TcpStream, credentials: &str, told: &Sender<Value>) -> io::R
         let (status, answer) = if field(&head, "authorization") == Some(credentials) {
             let question: Value = serde_json::from_slice(&body).map_err(io::Error::other)?;
             let answer = map(&question);
-            // Nobody looks any more only when the demo has ended.
-            let _unseen = told.send(question);
+            // After the walk nobody looks.
+            let _unseen = told.try_send(question);
             ("200 OK", answer.to_string())
         } else {
             ("401 Unauthorized", String::new())
