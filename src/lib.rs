@@ -15,6 +15,7 @@
 //!               │          └────→ policy ─┤→ protocol
 //!               └→ config
 //! client → protocol: the SDK, the other end of payload encryption
+//! authority → net, protocol: the embedded Token Server, which the proxy knows over HTTP alone
 //! telemetry: names and shapes of metrics and log lines, used from policy upward
 //! ```
 //! What decides is pure; what does I/O decides nothing. `tests/architecture.rs` holds the arrows.
@@ -37,6 +38,8 @@ pub mod policy;
 pub mod protocol;
 pub mod telemetry;
 
+#[cfg(feature = "proxy")]
+pub mod authority;
 #[cfg(feature = "proxy")]
 pub mod cli;
 #[cfg(feature = "proxy")]

@@ -2,12 +2,14 @@
 //!
 //! What a configuration may set has its default here; what it may not set has its only value here.
 
+mod authority;
 mod gateway;
 mod issuer_keys;
 mod token;
 
 use std::time::Duration;
 
+pub use authority::*;
 pub use gateway::*;
 pub use issuer_keys::*;
 pub use token::*;

@@ -43,10 +43,13 @@ const SETTINGS: &str = "settings";
 const PURE: [&str; 3] = ["protocol", "policy", "telemetry"];
 
 /// Layers on a request's way: a panic here is one a peer might reach.
-const NO_PANIC: [&str; 5] = ["protocol", "policy", "net", "worker", "client"];
+const NO_PANIC: [&str; 6] = ["protocol", "policy", "net", "worker", "client", "authority"];
 
 /// Of the client this alone touches the system; its rest may name the errors of I/O besides what pure layers may.
 const TRANSPORT: &str = "src/client/transport";
+
+/// Of the embedded Token Server this alone touches the system: what is answered is decided by its rest.
+const AUTHORITY_SERVER: &str = "src/authority/server";
 
 /// What the pure layers may not name, and everything below it.
 const IMPURE: [&str; 30] = [
@@ -158,7 +161,8 @@ fn strangers(source: &Source) -> Violations {
 fn purity(source: &Source) -> Violations {
     let is_client = source.layer() == "client" && !source.is_below(TRANSPORT);
     let is_pure = PURE.contains(&source.layer()) && !source.is_below("src/telemetry/log_channel");
-    if !is_pure && !is_client {
+    let is_authority = source.layer() == "authority" && !source.is_below(AUTHORITY_SERVER);
+    if !is_pure && !is_client && !is_authority {
         return Vec::new();
     }
     let mut found = Vec::new();
@@ -380,6 +384,13 @@ fn planted_arrows_are_found() {
     check(arrows, "src/policy/a/b.rs", "use super::super::super::net::x;\nuse super::super::net;", &[1]);
     check(arrows, "src/policy/mod.rs", "pub use super::control;", &[1]);
     check(arrows, "src/net/a.rs", "fn f(x: &crate::policy::Refusal) {}", &[1]);
+    check(
+        arrows,
+        "src/authority/a.rs",
+        "use crate::net::x;\nuse crate::policy::x;\nuse crate::worker::x;",
+        &[2, 3],
+    );
+    check(arrows, "src/control/a.rs", "use crate::authority::server::X;", &[1]);
     check(arrows, "src/worker/a.rs", "use crate::config::X;\nuse crate::limits;", &[1]);
     check(arrows, "src/config/a.rs", "use crate::control::settings::X;\nuse crate::control::reload;", &[2]);
     check(arrows, "src/config/a.rs", "use crate::net::tls::settings::X;\nuse crate::net::tls::X;", &[2]);
@@ -414,6 +425,8 @@ fn planted_impurities_are_found() {
         &[1, 2],
     );
     check(purity, "src/client/transport.rs", "use std::net::TcpStream;", &[]);
+    check(purity, "src/authority/a.rs", "use std::thread;\nuse std::time::{Duration, Instant};", &[1, 2]);
+    check(purity, "src/authority/server.rs", "use std::thread;", &[]);
     check(owners, "src/worker/a.rs", "use monoio::time;\nfn f() { monoio::spawn(x) }", &[1, 2]);
     check(owners, "src/net/a.rs", "use monoio::time; use monoio_rustls::x;", &[1]);
 }

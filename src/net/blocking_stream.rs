@@ -1,8 +1,8 @@
-//! A stream to a server for the threads beside the workers: blocking, by one deadline for all that is done with it, and
-//! secured by rustls as it is. Few bytes go this way; what many go is `connection`.
+//! Streams for the threads beside the workers: blocking, by one deadline for all that is done with one, and secured by
+//! rustls as it is. Few bytes go this way; what many go is `connection`.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,12 +26,34 @@ pub struct TimedSocket {
     deadline: Monotonic,
 }
 
+impl TimedSocket {
+    /// Takes a connection that was accepted.
+    pub fn new(socket: TcpStream, deadline: Monotonic) -> io::Result<Self> {
+        socket.set_nodelay(true)?;
+        Ok(Self { socket, deadline })
+    }
+
+    /// Sends no more, and reads on until the peer closes or has sent `unread` bytes: closing with bytes unread would reset
+    /// the connection under what was sent last.
+    pub fn end(mut self, mut unread: usize) -> io::Result<()> {
+        self.socket.shutdown(Shutdown::Write)?;
+        let mut bytes = [0; 4096];
+        while unread > 0 {
+            let count = self.read(&mut bytes)?;
+            if count == 0 {
+                break;
+            }
+            unread = unread.saturating_sub(count);
+        }
+        Ok(())
+    }
+}
+
 impl BlockingStream {
     /// Connects to `address`.
     pub fn connect(address: SocketAddr, deadline: Monotonic) -> io::Result<Self> {
         let socket = TcpStream::connect_timeout(&address, left_until(deadline)?)?;
-        socket.set_nodelay(true)?;
-        Ok(Self::Plain(TimedSocket { socket, deadline }))
+        TimedSocket::new(socket, deadline).map(Self::Plain)
     }
 
     /// Connects to the Unix socket at `path`.

@@ -10,6 +10,7 @@
 mod harness;
 
 mod arrival;
+mod demo;
 mod differential;
 mod encryption;
 mod forwarding;

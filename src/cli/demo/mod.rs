@@ -1,11 +1,17 @@
 //! `ringwall demo`: the whole system on loopback, shown step by step.
 //!
-//! A resource server and the proxy run in this process, over real sockets. Every step says what it shows, prints
+//! A resource server, a Token Server, a request mapper and the proxy run in this process, over real sockets. Every step says what it shows, prints
 //! what crossed the wire, and asserts on the bytes that the parts recorded: a step that does not hold fails the walk.
 
+mod app;
 mod client;
+mod configuration;
+mod guarded;
+mod mapper;
 mod resource;
 mod sealed;
+mod secret_files;
+mod tokens;
 mod walk;
 mod wire;
 
@@ -15,7 +21,12 @@ use std::process::ExitCode;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
+use self::configuration::{MAPPER_PASSWORD, Places};
+use self::guarded::Guarded;
+use self::mapper::Mapper;
 use self::resource::Resource;
+use self::secret_files::SecretFiles;
+use self::tokens::Tokens;
 use self::walk::Walk;
 use super::{EXIT_FAILED, complain, say};
 use crate::config;
@@ -40,65 +51,52 @@ fn show(once: bool) -> Result<bool, String> {
     let loopback = |error: io::Error| format!("no port to be had on loopback: {error}");
     let resource = Resource::start().map_err(loopback)?;
     let (public, admin) = (free_address().map_err(loopback)?, free_address().map_err(loopback)?);
-    let configuration = configuration(public, admin, resource.address());
+    let secrets = SecretFiles::new().map_err(|error| format!("no place for secrets: {error}"))?;
+    let tokens = Tokens::start(&secrets)?;
+    let password = secrets.make(MAPPER_PASSWORD).map_err(|error| format!("cannot make a secret: {error}"))?;
+    let mapper = Mapper::start(&password).map_err(loopback)?;
+    let places = Places {
+        public,
+        admin,
+        resource: resource.address(),
+        mapper: mapper.address(),
+        issuer: tokens.issuer(),
+        secrets: &secrets,
+    };
+    let configuration = places.configuration();
     say("The proxy runs with this configuration:\n");
     configuration.lines().for_each(|line| say(&format!("    {line}")));
     let running = Running::start(configuration)?;
-    let mut walk = Walk::new(public, admin, &resource);
+    let guarded = Guarded { public, resource: &resource, mapper: &mapper, tokens: &tokens };
+    let mut walk = Walk::new(admin, guarded);
     walk.all();
     let good = walk.summary();
     if once {
         return running.stop().map(|()| good);
     }
+    invite(public, admin, tokens.address());
+    running.wait().map(|()| good)
+}
+
+/// Says what can be tried.
+fn invite(public: SocketAddr, admin: SocketAddr, authority: SocketAddr) {
     say(&format!("\nStill serving. Try:\n    curl -i http://{public}/shop/hello"));
     say(&format!("    curl -i -d 'some text' http://{public}/shop/echo\n    curl -s http://{admin}/metrics"));
+    say("With a token:");
+    say(&format!(
+        "    TOKEN=$(curl -s -d 'user=alice&scope=orders.read' http://{authority}/oauth/v1/testtoken | \
+         sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')"
+    ));
+    say(&format!("    curl -i http://{public}/orders/7"));
+    say(&format!("    curl -i -H \"Authorization: Bearer $TOKEN\" http://{public}/orders/7"));
+    say(&format!("    curl -i -H \"Authorization: Bearer $TOKEN\" http://{public}/mapped/orders/7"));
+    say(&format!("The Token Server is at http://{authority}/.well-known/oauth-authorization-server ."));
     say(&format!("The admin's page is at http://{admin}/ . End with Ctrl-C."));
-    running.wait().map(|()| good)
 }
 
 /// A port nobody uses now.
 fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
-}
-
-fn configuration(public: SocketAddr, admin: SocketAddr, resource: SocketAddr) -> String {
-    format!(
-        r#"[[listener]]
-name = "public"
-address = "{public}"
-
-[admin]
-address = "{admin}"
-
-[log]
-access = "off"
-
-[payload]
-replay_entries = 10000
-
-[upstream.shop]
-servers = ["http://{resource}"]
-
-[[route]]
-path = "/shop/*"
-upstream = "shop"
-access = "open"
-strip_prefix = "/shop"
-response_headers = {{ "strict-transport-security" = "max-age=31536000" }}
-
-[[route]]
-path = "/vault/*"
-upstream = "shop"
-access = "open"
-payload = "require"
-strip_prefix = "/vault"
-
-[[route]]
-path = "/old/*"
-access = "open"
-answer = {{ status = 301, location = "https://shop.example{{path}}" }}
-"#
-    )
 }
 
 /// The proxy, under way on a thread of its own.

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 /// The server and what it has seen.
@@ -17,6 +17,8 @@ pub(super) struct Resource {
 
 /// Nobody in a demo waits longer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// Of what a part of the demo received, so much is kept until a step looks: what comes after the walk is nobody's.
+pub(super) const KEPT: usize = 256;
 /// Bytes of a head or body line the demo takes in.
 const LINE_BYTES: u64 = 16 * 1024;
 
@@ -26,8 +28,8 @@ impl Resource {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let connections = Arc::new(AtomicUsize::new(0));
-        let (head_sender, heads) = channel();
-        let (body_sender, bodies) = channel();
+        let (head_sender, heads) = sync_channel(KEPT);
+        let (body_sender, bodies) = sync_channel(KEPT);
         let counter = Arc::clone(&connections);
         std::thread::Builder::new().name("demo-resource".into()).spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -63,8 +65,8 @@ impl Resource {
 
 /// Where connections say what they receive.
 struct Seen {
-    heads: Sender<String>,
-    bodies: Sender<Vec<u8>>,
+    heads: SyncSender<String>,
+    bodies: SyncSender<Vec<u8>>,
 }
 
 /// Serves one connection until either side ends it.
@@ -81,11 +83,11 @@ fn converse(stream: TcpStream, seen: &Seen) -> io::Result<()> {
         if head.is_empty() {
             return Ok(());
         }
-        // Nobody looks any more only when the demo has ended.
-        let _unseen = seen.heads.send(head.clone());
+        // After the walk nobody looks.
+        let _unseen = seen.heads.try_send(head.clone());
         let body = read_body(&mut reader, &head)?;
         if body.len() as u64 <= LINE_BYTES {
-            let _unseen = seen.bodies.send(body.clone());
+            let _unseen = seen.bodies.try_send(body.clone());
         }
         let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
         match path.as_str() {

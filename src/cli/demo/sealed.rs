@@ -4,15 +4,11 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::super::call::Text;
 use super::super::say;
+use super::app::{Call, find};
 use super::client::{Client, Response};
 use super::resource::{Resource, field};
 use super::walk::{Faults, check, show};
-use super::wire::Wire;
-use crate::client::blocking::{KEYS_PATH, Settings, Unwatched};
-use crate::client::transport::{Timeouts, TlsTrust};
-use crate::client::{self as sdk, Form, Keyring, Origin, Request, ResponseHead, Sink};
 
 const PATH: &str = "/vault/transfer?from=savings";
 const TOKEN: &str = "Bearer a-stolen-token-is-worth-money";
@@ -26,14 +22,11 @@ pub(super) fn walk(public: SocketAddr, resource: &Resource) -> io::Result<Faults
     // What earlier steps left.
     resource.heads();
     resource.bodies();
-    let wire = Wire::start(public)?;
-    show("the app sends", &format!("POST http://shop.example{PATH}\nAuthorization: {TOKEN}\n\n{CONTENT}"));
-    let answer = call(public, wire.address())?;
-    let (sent, received) = (wire.sent(), wire.received());
-    let message = find(&sent, b"POST /.well-known/payload-message").and_then(|at| sent.get(at..));
-    let message = message.unwrap_or_default();
+    let call = Call { method: "POST", path: PATH, fields: &[("authorization", TOKEN)], content: CONTENT };
+    show("the app sends", &call.text());
+    let (answer, seen) = call.send(public)?;
+    let (message, back) = (seen.message(), seen.back());
     show_sealed("what crosses the wire, after a session was opened the same way", message);
-    let back = rfind(&received, b"HTTP/1.1 ").and_then(|at| received.get(at..)).unwrap_or_default();
     show_sealed("and the way back", back);
     let (head, body) = (resource.heads().pop().unwrap_or_default(), resource.bodies().pop());
     let body = String::from_utf8(body.unwrap_or_default()).unwrap_or_default();
@@ -43,16 +36,13 @@ pub(super) fn walk(public: SocketAddr, resource: &Resource) -> io::Result<Faults
         [PATH, "transfer", "shop.example", "authorization", TOKEN, CONTENT, RECEIPT, &answer.content];
     let mut faults = check(&[
         ("something crossed the wire, both ways", !message.is_empty() && !back.is_empty()),
-        (
-            "neither path, host, fields nor content crossed it",
-            !has_any(&[sent.as_slice(), &received], &secrets),
-        ),
+        ("neither path, host, fields nor content crossed it", !seen.has_any(&secrets)),
         ("the resource saw plain HTTP", head.starts_with("POST /transfer?from=savings HTTP/1.1\r\n")),
         ("with the host", field(&head, "host") == Some("shop.example")),
         ("with the token", field(&head, "authorization") == Some(TOKEN)),
         ("with the content", body == CONTENT),
         ("the answer came", answer.status == 200 && answer.content == "transferred\n"),
-        ("with its fields", answer.receipt == RECEIPT.as_bytes()),
+        ("with its fields", answer.receipt == RECEIPT),
     ]);
     faults.extend(thief(public, resource, message)?);
     Ok(faults)
@@ -86,60 +76,8 @@ fn thief(public: SocketAddr, resource: &Resource, message: &[u8]) -> io::Result<
     ]))
 }
 
-/// What the app got.
-#[derive(Default)]
-struct Answer {
-    status: u16,
-    receipt: Vec<u8>,
-    content: String,
-}
-
-impl Sink for Answer {
-    fn head(&mut self, head: &ResponseHead) -> io::Result<()> {
-        self.status = head.status;
-        self.receipt = head.field("x-receipt").unwrap_or_default().to_vec();
-        Ok(())
-    }
-
-    fn content(&mut self, content: &[u8]) -> io::Result<()> {
-        self.content.push_str(&String::from_utf8_lossy(content));
-        Ok(())
-    }
-
-    fn trailers(&mut self, _trailers: &[(String, Vec<u8>)]) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn call(public: SocketAddr, wire: SocketAddr) -> io::Result<Answer> {
-    // An app has the keys built in, or a key that signs them; nobody listens on this way.
-    let list = format!("GET {KEYS_PATH} HTTP/1.1\r\nHost: {public}\r\n\r\n");
-    let list = Client::ask(public, list.as_bytes())?.body;
-    let keyring = Keyring::pinned(&list).map_err(io::Error::other)?;
-    let origin = Origin { is_tls: false, host: wire.ip().to_string(), port: wire.port() };
-    let settings = Settings {
-        origin,
-        trust: TlsTrust::System,
-        form: Form::Session,
-        app: None,
-        timeouts: Timeouts::default(),
-    };
-    let request = Request {
-        method: "POST".to_owned(),
-        scheme: "http".to_owned(),
-        authority: "shop.example".to_owned(),
-        path: PATH.to_owned(),
-        fields: vec![("authorization".to_owned(), TOKEN.as_bytes().to_vec())],
-    };
-    let mut answer = Answer::default();
-    let mut content = Text::new(CONTENT.as_bytes().to_vec());
-    let called =
-        sdk::Client::new(settings, keyring).call(&request, &mut content, &mut answer, &mut Unwatched);
-    called.map(|()| answer).map_err(io::Error::other)
-}
-
 /// An outer head as text, and the first bytes of what it carries.
-fn show_sealed(what: &str, message: &[u8]) {
+pub(super) fn show_sealed(what: &str, message: &[u8]) {
     let end = find(message, b"\r\n\r\n").map_or(message.len(), |at| at + b"\r\n\r\n".len());
     let (head, sealed) = message.split_at(end);
     show(what, &String::from_utf8_lossy(head));
@@ -149,19 +87,4 @@ fn show_sealed(what: &str, message: &[u8]) {
         say(&format!("        {hex}"));
     }
     say(&format!("        {} bytes in all", sealed.len()));
-}
-
-fn has_any(places: &[&[u8]], texts: &[&str]) -> bool {
-    let lower: Vec<Vec<u8>> = places.iter().map(|place| place.to_ascii_lowercase()).collect();
-    let has =
-        |text: &&str| lower.iter().any(|place| find(place, text.to_ascii_lowercase().as_bytes()).is_some());
-    texts.iter().any(has)
-}
-
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes.windows(wanted.len().max(1)).position(|window| window == wanted)
-}
-
-fn rfind(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes.windows(wanted.len().max(1)).rposition(|window| window == wanted)
 }

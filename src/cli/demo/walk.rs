@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::super::say;
 use super::client::{Client, Response};
+use super::guarded::Guarded;
 use super::resource::{Resource, field};
 use super::sealed;
 
@@ -13,6 +14,7 @@ pub(super) struct Walk<'w> {
     public: SocketAddr,
     admin: SocketAddr,
     resource: &'w Resource,
+    guarded: Guarded<'w>,
     steps: usize,
     failed: Vec<String>,
 }
@@ -21,8 +23,9 @@ pub(super) struct Walk<'w> {
 pub(super) type Faults = Vec<String>;
 
 impl<'w> Walk<'w> {
-    pub(super) fn new(public: SocketAddr, admin: SocketAddr, resource: &'w Resource) -> Self {
-        Self { public, admin, resource, steps: 0, failed: Vec::new() }
+    pub(super) fn new(admin: SocketAddr, guarded: Guarded<'w>) -> Self {
+        let (public, resource) = (guarded.public, guarded.resource);
+        Self { public, admin, resource, guarded, steps: 0, failed: Vec::new() }
     }
 
     /// Walks every step, also after one has failed.
@@ -35,6 +38,12 @@ impl<'w> Walk<'w> {
         self.step("An upgraded connection: bytes both ways", Self::upgraded);
         self.step("Answers the proxy makes itself", Self::own_answers);
         self.step("A sealed call, and what somebody on the way gets of it", Self::sealed);
+        self.step("A guarded route, without a good token", |walk| walk.guarded.refused());
+        self.step("A guarded route, with a good token, and what the resource is told", |walk| {
+            walk.guarded.enriched()
+        });
+        self.step("By way of a request mapper", |walk| walk.guarded.mapped());
+        self.step("Guarded and sealed, with and without the mapper", |walk| walk.guarded.sealed());
         self.step("What the admin's metrics say of all this", Self::metrics);
     }
 

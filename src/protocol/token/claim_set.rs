@@ -225,7 +225,7 @@ fn seconds(member: &Member, unit: TimeUnit, towards: Towards) -> Result<u64, Tok
 }
 
 /// A word of a scope (RFC 6749 section 3.3).
-pub(super) fn is_scope_token(word: &str) -> bool {
+pub(crate) fn is_scope_token(word: &str) -> bool {
     let is_allowed = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
     !word.is_empty() && word.bytes().all(is_allowed)
 }

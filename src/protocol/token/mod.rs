@@ -21,6 +21,7 @@
 //! - [`proof_target`]: where a proof is for
 //! - [`revocation`]: the token that a form is about
 //! - [`challenge`]: what is answered to who has no good token
+//! - [`token_signer`]: the other side: signing access tokens
 
 pub mod algorithm;
 pub mod bearer;
@@ -39,4 +40,5 @@ pub mod proof_target;
 pub mod public_key;
 pub mod revocation;
 pub mod signature;
+pub mod token_signer;
 pub mod verdict;
