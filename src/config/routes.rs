@@ -72,6 +72,7 @@ fn route(section: &Section<'_>, names: &Names<'_>) -> Option<Route> {
     let timeout = |key| timeouts.get(key).and_then(|field| field.duration(timeout_range()));
     let sizes = section.section("limits", schema::ROUTE_LIMITS);
     let kind = section.get("kind").and_then(|field| field.choice(KINDS)).unwrap_or(RouteKind::Resource);
+    let (endpoints, revocation) = endpoints(section, kind);
     let mut route = Route {
         name: String::new(),
         listeners: some_of(section, "listener", "all listeners", |field| listener(field, names)),
@@ -92,8 +93,8 @@ fn route(section: &Section<'_>, names: &Names<'_>) -> Option<Route> {
         upstream_host: upstream_host(section),
         set_headers: headers(section, "set_headers", parse_request_field, parse_field_template),
         response_headers: headers(section, "response_headers", parse_response_field, parse_field_value),
-        endpoints: endpoints(section),
-        revocation: revocation(section, kind),
+        endpoints,
+        revocation,
         response_timeout: timeout("response"),
         body_timeout: timeout("body"),
         connect_timeout: timeout("connect"),
@@ -360,33 +361,24 @@ fn folded(name: &str) -> String {
     name.replace('_', "-")
 }
 
-fn endpoints(section: &Section<'_>) -> Option<Endpoints> {
-    let section = section.table("endpoints", schema::ENDPOINTS)?;
+/// Which paths exist, and where tokens are revoked: said, or where Token Servers of the model system have it.
+fn endpoints(section: &Section<'_>, kind: RouteKind) -> (Option<Endpoints>, Vec<PathPattern>) {
     let pattern = |field: &Field<'_>| field.parsed("a path pattern or a list of them", PathPattern::parse);
-    Some(Endpoints {
+    let unsaid = || match kind {
+        RouteKind::TokenServer => PathPattern::parse(REVOCATION).into_iter().collect(),
+        RouteKind::Resource | RouteKind::Transparent => Vec::new(),
+    };
+    let Some(section) = section.table("endpoints", schema::ENDPOINTS) else { return (None, unsaid()) };
+    let endpoints = Endpoints {
         allow: some_of(&section, "allow", "all paths", pattern),
         deny: some_of(&section, "deny", "none", pattern),
-    })
-}
-
-/// Where tokens are revoked: said, or where Token Servers of the model system have it.
-fn revocation(section: &Section<'_>, kind: RouteKind) -> Vec<PathPattern> {
-    let said = section.table("endpoints", schema::ENDPOINTS);
-    let said = said.filter(|endpoints| endpoints.get("revocation").is_some());
-    match (kind, said) {
-        (RouteKind::TokenServer, None) => PathPattern::parse(REVOCATION).into_iter().collect(),
-        (RouteKind::TokenServer, Some(endpoints)) => some_of(&endpoints, "revocation", "none", |field| {
-            field.parsed("a path pattern or a list of them", PathPattern::parse)
-        }),
-        (RouteKind::Resource | RouteKind::Transparent, said) => {
-            if let Some(field) = said.and_then(|endpoints| endpoints.get("revocation")) {
-                field.object(
-                    "tokens are revoked at the Token Server; write `kind = \"token-server\"` or remove it",
-                );
-            }
-            Vec::new()
-        }
+    };
+    let revocation = some_of(&section, "revocation", "the usual one", pattern);
+    let Some(field) = section.get("revocation") else { return (Some(endpoints), unsaid()) };
+    if kind != RouteKind::TokenServer && !revocation.is_empty() {
+        field.object("tokens are revoked at the Token Server; write `kind = \"token-server\"` or remove it");
     }
+    (Some(endpoints), revocation)
 }
 
 fn position(name: &str, names: &[&str]) -> Option<u16> {

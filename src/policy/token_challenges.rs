@@ -20,7 +20,8 @@ pub fn challenges<'r>(
     let is_proof = matches!(error, Some(ChallengeError::InvalidProof | ChallengeError::UseNonce));
     let challenge = |scheme| Challenge { scheme, realm: rule.realm(), error, resource_metadata };
     // A token that is bound to a key has come without a proof: its client should know that one is wanted.
-    let lacks_proof = matches!(refusal, Refusal::Denied(Denial::Unproven));
+    let lacks_proof =
+        matches!(refusal, Refusal::Denied(Denial::Unproven | Denial::Proof(ProofFault::KeyMismatch)));
     schemes(rule, is_proof, lacks_proof).map(challenge).collect()
 }
 
@@ -34,10 +35,15 @@ fn error(rule: &JudgedRule, refusal: Refusal) -> Option<Option<ChallengeError<'_
     let error = match refusal {
         Refusal::TokenMissing | Refusal::Denied(Denial::IdTokenMissing) => return Some(None),
         Refusal::Credentials(_) => ChallengeError::InvalidRequest,
+        // Of a token that is bound to another key than the client has, only another token is a remedy.
         Refusal::Token(_)
-        | Refusal::Denied(Denial::Issuer | Denial::Expired | Denial::Unbound | Denial::Unproven) => {
-            ChallengeError::InvalidToken
-        }
+        | Refusal::Denied(
+            Denial::Issuer
+            | Denial::Expired
+            | Denial::Unbound
+            | Denial::Unproven
+            | Denial::Proof(ProofFault::KeyMismatch),
+        ) => ChallengeError::InvalidToken,
         Refusal::Denied(Denial::Proof(ProofFault::Nonce)) => ChallengeError::UseNonce,
         Refusal::Denied(Denial::Proof(_)) => ChallengeError::InvalidProof,
         Refusal::Denied(Denial::Scope(_)) => ChallengeError::InsufficientScope { scope: &rule.scope },
@@ -134,6 +140,7 @@ mod tests {
         // It came under `Bearer`, and would do with a proof.
         let both = [(BEARER, Some("invalid_token")), ("DPoP realm=\"orders\"", Some("invalid_token"))];
         check(&rule, Refusal::Denied(Denial::Unproven), &both);
+        check(&rule, Refusal::Denied(Denial::Proof(ProofFault::KeyMismatch)), &both);
         for (fault, error) in
             [(ProofFault::Expired, "invalid_dpop_proof"), (ProofFault::Nonce, "use_dpop_nonce")]
         {

@@ -230,7 +230,7 @@ fn the_longest_test_token_is_one_that_a_proxy_reads() {
         &mut desk,
         &format!(
             "user={text}&client_id={text}&amr={text}&app_identifier={text}&app_platform={text}&app_version={text}\
-             &scope={scope}&usage_limit=4294967295"
+             &scope={scope}"
         ),
     );
     assert!(token.len() <= TOKEN_BYTES, "{}", token.len());

@@ -229,7 +229,7 @@ fn a_token_of_the_product_is_refused_now() {
     for (more, key, reason) in [
         ("development = true", key.clone(), "token-expired"),
         ("", key, "token-test"),
-        ("development = true", public_key(), "token-signature"),
+        ("development = true", public_key(), "token-unknown-key"),
     ] {
         let setup = setup(&server, &format!("public_key_file = \"key.json\"\n{more}"));
         let proxy = setup.file("key.json", key).start();
