@@ -36,8 +36,11 @@ pub const AUTHENTICATION_AGE_MAX: Duration = Duration::from_secs(365 * 24 * 60 *
 const _: () = assert!(ISSUERS <= u64::BITS as usize);
 const _: () = assert!(MAPPERS <= u16::MAX as usize);
 
-/// What a kept judgement weighs at least: so a cache's entries bound its bytes and its bytes its entries.
-pub const TOKEN_ENTRY_BYTES: usize = 1024;
+/// What a kept judgement weighs at least: so a cache's entries bound its bytes and its bytes its entries. As much does one of
+/// a common token take of the process's memory, with all that the cache itself keeps of it.
+pub const TOKEN_ENTRY_BYTES: usize = 2048;
+/// What is taken for a kept judgement beyond what it holds itself.
+pub const TOKEN_ENTRY_OVERHEAD: usize = 1024;
 /// Bad tokens are kept up to this part of the good ones' number.
 pub const TOKEN_BAD_SHARE: u64 = 8;
 /// Tokens that one worker asks about at once; beyond it 503.

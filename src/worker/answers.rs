@@ -21,7 +21,7 @@ pub(super) fn consult(
             generation.policy.borrow().as_ref()?.find(application, now).map(Answer::Application)
         }
         Question::Token(tokens, rule) => {
-            token_judge::consult(worker, generation, tokens, &rule.issuers).map(Answer::Token)
+            token_judge::consult(worker, generation, tokens, &rule.issuers, now).map(Answer::Token)
         }
         Question::Mapping(mapping) => {
             generation.mappings.find(mapping).map(|mapped| Answer::Mapping(Ok(mapped)))

@@ -3,12 +3,13 @@
 //!
 //! Only what a token says by itself is kept. What depends on a request is asked of the judgement each time by others.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
-use std::time::Duration;
 
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
-use crate::limits::{TOKEN_BAD_SHARE, TOKEN_ENTRY_BYTES};
+use crate::limits::{TOKEN_BAD_SHARE, TOKEN_ENTRY_BYTES, TOKEN_ENTRY_OVERHEAD};
 use crate::policy::token_rules::{CacheRules, IssuerId};
 use crate::protocol::moment::Monotonic;
 use crate::protocol::token::verdict::{Judgement, TokenFault};
@@ -28,8 +29,8 @@ pub(super) enum Verdict {
 /// The judgements of one issuer's tokens. A clone is the same cache.
 #[derive(Clone)]
 pub(super) struct TokenCache {
-    good: Cache<TokenHash, Good>,
-    bad: Cache<TokenHash, Bad>,
+    good: Cache<TokenHash, Good, Mixing>,
+    bad: Cache<TokenHash, Bad, Mixing>,
     rules: CacheRules,
 }
 
@@ -45,24 +46,68 @@ struct Bad {
     since: Monotonic,
 }
 
+/// How the cache's own table is hashed: a token's hash is one already, so that mixing two of its words is enough. By words
+/// that nobody outside knows, or tokens could be made up that meet in one place.
+#[derive(Clone)]
+struct Mixing([u64; 2]);
+
+/// One hash on its way.
+struct Mix {
+    words: [u64; 2],
+    mixed: u64,
+}
+
+impl Mixing {
+    fn new() -> Self {
+        // The standard library's own are random.
+        Self([(); 2].map(|()| RandomState::new().hash_one(0)))
+    }
+}
+
+impl BuildHasher for Mixing {
+    type Hasher = Mix;
+
+    fn build_hasher(&self) -> Mix {
+        Mix { words: self.0, mixed: 0 }
+    }
+}
+
+impl Hasher for Mix {
+    fn write(&mut self, bytes: &[u8]) {
+        // Before the bytes comes how many they are, which is always the same.
+        let Some(&[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]) = bytes.first_chunk() else { return };
+        let first = u64::from_ne_bytes([a, b, c, d, e, f, g, h]) ^ self.words[0];
+        let second = u64::from_ne_bytes([i, j, k, l, m, n, o, p]) ^ self.words[1];
+        let product = u128::from(first) * u128::from(second);
+        self.mixed = (product as u64) ^ (product >> 64) as u64;
+    }
+
+    fn finish(&self) -> u64 {
+        self.mixed
+    }
+}
+
 impl TokenCache {
-    /// Nothing is known. This worker has one of `workers` shares of what the process may keep.
+    /// Nothing is known. What has run out stays until its place is needed: nobody looks for the time in between, which would cost
+    /// every request a look at the clock. The place that is taken is that of the token that was not seen for the longest time,
+    /// so that a new one is always kept. This worker has one of `workers` shares of what the process may keep.
     pub(super) fn new(rules: &CacheRules, workers: usize) -> Self {
         let entries = rules.entries.div_ceil(workers.max(1)) as u64;
-        // An entry weighs a KiB at least, a larger one what it takes: both their number and their bytes are bounded.
+        // An entry weighs so much at least, a larger one what it takes: both their number and their bytes are bounded.
         let weigh = |_: &TokenHash, good: &Good| {
-            u32::try_from(good.judgement.size().max(TOKEN_ENTRY_BYTES)).unwrap_or(u32::MAX)
+            let size = good.judgement.size() + TOKEN_ENTRY_OVERHEAD;
+            u32::try_from(size.max(TOKEN_ENTRY_BYTES)).unwrap_or(u32::MAX)
         };
         Self {
             good: Cache::builder()
                 .max_capacity(entries * TOKEN_ENTRY_BYTES as u64)
                 .weigher(weigh)
-                .time_to_live(rules.positive.max(Duration::from_millis(1)))
-                .build(),
+                .eviction_policy(EvictionPolicy::lru())
+                .build_with_hasher(Mixing::new()),
             bad: Cache::builder()
                 .max_capacity(entries.div_ceil(TOKEN_BAD_SHARE))
-                .time_to_live(rules.negative.max(Duration::from_millis(1)))
-                .build(),
+                .eviction_policy(EvictionPolicy::lru())
+                .build_with_hasher(Mixing::new()),
             rules: rules.clone(),
         }
     }
@@ -144,6 +189,8 @@ impl TokenCaches {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::policy::access_rule::fixture::judgement;
     use crate::protocol::token::verdict::NO_EXPIRY;
@@ -229,6 +276,20 @@ mod tests {
         assert_eq!(caches.evict(&hash(1)), 0);
         assert_eq!(caches.of(IssuerId(1)).unwrap().find(&hash(1), Monotonic(9), UNIX), None);
         assert!(caches.of(IssuerId(2)).is_none());
+    }
+
+    #[test]
+    fn tables_are_hashed_by_what_nobody_knows() {
+        let (one, other) = (Mixing::new(), Mixing::new());
+        let mut key = hash(7);
+        key[8..16].copy_from_slice(&9_u64.to_le_bytes());
+        assert_eq!(one.hash_one(key), one.clone().hash_one(key));
+        assert_ne!(one.hash_one(key), other.hash_one(key));
+        for at in 0..16 {
+            let mut changed = key;
+            changed[at] ^= 1;
+            assert_ne!(one.hash_one(key), one.hash_one(changed), "{at}");
+        }
     }
 
     #[test]

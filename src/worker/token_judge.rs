@@ -81,11 +81,12 @@ pub(super) fn consult(
     generation: &Generation,
     tokens: Tokens<'_>,
     issuers: &[IssuerId],
+    now: Monotonic,
 ) -> Option<TokenAnswer> {
     let mut sum = Sum::default();
     let mut must_ask = false;
     for issuer in issuers {
-        match look(worker, generation, *issuer, tokens) {
+        match look(worker, generation, *issuer, tokens, now) {
             Look::Known(verdict) => sum.add(Ok(verdict)),
             Look::Fault(fault) => sum.add(Err(fault)),
             Look::MustAsk => must_ask = true,
@@ -121,7 +122,7 @@ pub(super) async fn find_out(
     issuer: IssuerId,
     shown: &Shown,
 ) -> Finding {
-    match look(worker, generation, issuer, shown.tokens()) {
+    match look(worker, generation, issuer, shown.tokens(), clock::monotonic()) {
         Look::Known(verdict) => return Ok(verdict),
         Look::Fault(fault) => return Err(fault),
         Look::MustAsk => {}
@@ -265,10 +266,16 @@ async fn post_form(
 }
 
 /// What is known of tokens, or can be found out without asking anybody.
-fn look(worker: &Worker, generation: &Generation, issuer: IssuerId, tokens: Tokens<'_>) -> Look {
+fn look(
+    worker: &Worker,
+    generation: &Generation,
+    issuer: IssuerId,
+    tokens: Tokens<'_>,
+    now: Monotonic,
+) -> Look {
     let Some(cache) = generation.tokens.of(issuer) else { return Look::Fault(TokenServerFault::Unreachable) };
-    let now = clock::monotonic();
-    if let Some(verdict) = cache.find(tokens.hash, now, worker.unix_seconds()) {
+    let unix = worker.wall_time().at(now).0 / 1_000_000;
+    if let Some(verdict) = cache.find(tokens.hash, now, unix) {
         worker.metrics.token_hits.add(1);
         return Look::Known(verdict);
     }
@@ -284,7 +291,7 @@ fn look(worker: &Worker, generation: &Generation, issuer: IssuerId, tokens: Toke
             Look::Fault(TokenServerFault::KeysMissing)
         }
         Some(Ok(verdict)) => {
-            cache.insert(*tokens.hash, &verdict, now, worker.unix_seconds());
+            cache.insert(*tokens.hash, &verdict, now, unix);
             Look::Known(verdict)
         }
         Some(Err(fault)) => Look::Fault(fault),
