@@ -2,6 +2,7 @@
 
 mod client_assertion;
 mod forgetting;
+mod hanging;
 mod introspection;
 mod jwt;
 mod mapper;
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Message, Proxy, ScriptedServer, Setup};
 
-/// An issuer's key.
+/// An issuer's key; one without a name is not named in tokens either.
 pub(crate) struct Signer {
     pair: EcdsaKeyPair,
     kid: String,
@@ -35,7 +36,7 @@ impl Signer {
     fn jwk(&self) -> Value {
         let point = self.pair.public_key().as_ref();
         let (x, y) = (BASE64URL.encode(&point[1..33]), BASE64URL.encode(&point[33..]));
-        json!({"kty": "EC", "crv": "P-256", "kid": self.kid, "alg": "ES256", "use": "sig", "x": x, "y": y})
+        self.named(json!({"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "x": x, "y": y}))
     }
 
     /// An access token for `orders` with these claims besides.
@@ -47,11 +48,18 @@ impl Signer {
         for (name, value) in more.as_object().expect("an object") {
             claims[name] = value.clone();
         }
-        let header = json!({"alg": "ES256", "typ": "at+jwt", "kid": self.kid});
+        let header = self.named(json!({"alg": "ES256", "typ": "at+jwt"}));
         let part = |value: &Value| BASE64URL.encode(value.to_string());
         let signed = format!("{}.{}", part(&header), part(&claims));
         let signature = self.pair.sign(&SystemRandom::new(), signed.as_bytes()).expect("a signature");
         format!("{signed}.{}", BASE64URL.encode(signature.as_ref()))
+    }
+
+    fn named(&self, mut object: Value) -> Value {
+        if !self.kid.is_empty() {
+            object["kid"] = json!(self.kid);
+        }
+        object
     }
 }
 

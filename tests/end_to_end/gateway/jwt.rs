@@ -60,20 +60,58 @@ fn a_token_decides_and_the_server_gets_what_it_says() {
     assert_eq!(named, 2, "{log}");
 }
 
-#[test]
-fn keys_that_change_lose_no_request() {
-    let server = ScriptedServer::ok();
-    let (old, new) = (Signer::new("old"), Signer::new("new"));
-    let keys = Arc::new(Mutex::new(key_set(&[&old])));
+/// A server of keys that may be changed.
+fn key_server(signers: &[&Signer]) -> (ScriptedServer, Arc<Mutex<String>>) {
+    let keys = Arc::new(Mutex::new(key_set(signers)));
     let served = Arc::clone(&keys);
-    let issuer = ScriptedServer::start(move |connection| {
+    let server = ScriptedServer::start(move |connection| {
         while connection.request().is_some() {
             let keys = served.lock().expect("keys").clone();
             connection.send(document(&keys));
         }
     });
-    let source = format!("{ISSUER}jwks_url = \"http://{}/jwks\"", issuer.address());
-    let proxy = guarded(&server, RULE, "").with(source).start();
+    (server, keys)
+}
+
+fn keys_at(server: &ScriptedServer) -> String {
+    format!("{ISSUER}jwks_url = \"http://{}/jwks\"", server.address())
+}
+
+#[test]
+fn a_key_without_a_name_may_change_too() {
+    let server = ScriptedServer::ok();
+    let (old, new) = (Signer::new(""), Signer::new(""));
+    let (issuer, keys) = key_server(&[&old]);
+    let proxy = guarded(&server, RULE, "").with(keys_at(&issuer)).start();
+    let kept = old.token(json!({}));
+    assert_eq!(get(&proxy, Some(&kept)).status(), 200);
+    *keys.lock().expect("keys") = key_set(&[&new]);
+    assert_eq!(get(&proxy, Some(&new.token(json!({})))).status(), 200);
+    // What the old key vouched for went with it.
+    assert_eq!(get(&proxy, Some(&kept)).status(), 401);
+}
+
+#[test]
+fn a_key_that_cannot_be_had_is_an_outage() {
+    let server = ScriptedServer::ok();
+    let (old, new) = (Signer::new("old"), Signer::new("new"));
+    let (issuer, _) = key_server(&[&old]);
+    let proxy = guarded(&server, RULE, "").with(keys_at(&issuer)).start();
+    assert_eq!(get(&proxy, Some(&old.token(json!({})))).status(), 200);
+    drop(issuer);
+    for jti in ["1", "2"] {
+        let answer = get(&proxy, Some(&new.token(json!({"jti": jti}))));
+        assert_eq!((answer.status(), answer.fields.has("www-authenticate")), (503, false), "{answer:?}");
+    }
+    assert_eq!(get(&proxy, Some(&old.token(json!({"jti": "3"})))).status(), 200);
+}
+
+#[test]
+fn keys_that_change_lose_no_request() {
+    let server = ScriptedServer::ok();
+    let (old, new) = (Signer::new("old"), Signer::new("new"));
+    let (issuer, keys) = key_server(&[&old]);
+    let proxy = guarded(&server, RULE, "").with(keys_at(&issuer)).start();
     // The first request waits for the keys if they are not there yet.
     assert_eq!(get(&proxy, Some(&old.token(json!({})))).status(), 200);
     *keys.lock().expect("keys") = key_set(&[&old, &new]);
