@@ -4,7 +4,8 @@
 //! 1. shape and header ([`compact_jws`](super::compact_jws)): nothing in it is followed
 //! 2. the algorithm is one that the issuer may use; with FAPI one of three
 //! 3. the type is that of an access token
-//! 4. the key, by name among the issuer's own; then the signature. No claim is read before
+//! 4. the key, by name among the issuer's own; then the signature. No claim is read before, but that a token of an unknown key
+//!    says that it is another issuer's
 //! 5. issuer and audience
 //! 6. times: `exp`, `nbf`, `iat`
 //! 7. it is no ID token, and no message to a client
@@ -21,6 +22,7 @@ use super::claim_set::{ClaimSet, TimeUnit};
 use super::compact_jws::{CompactJws, Header, JwsFault};
 use super::key_set::KeySet;
 use super::verdict::{Judgement, TokenFault};
+use crate::protocol::strict_json::Object;
 
 /// What an issuer's tokens have to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +58,11 @@ pub fn judge_jwt(token: &str, rules: &JwtRules, keys: &KeySet, now: u64) -> Resu
     if !has_access_type(&jws.header, rules.requires_type) {
         return Err(TokenFault::Type);
     }
-    let claims = verified_claims(&jws, keys, TimeUnit::Seconds)?;
+    let claims = verified_claims(&jws, keys, TimeUnit::Seconds).map_err(|fault| match fault {
+        // It says itself that another issuer's keys are the right ones, and need not be verified to be refused.
+        TokenFault::UnknownKey if says_otherwise(&jws, "iss", &rules.issuer) => TokenFault::Issuer,
+        fault => fault,
+    })?;
     claims.check_issuer(&rules.issuer, true)?;
     claims.check_audience(&rules.audience, true)?;
     claims.check_times(now, rules.skew, true)?;
@@ -88,6 +94,12 @@ pub(super) fn verified_claims(
         return Err(if is_named { TokenFault::Signature } else { TokenFault::UnknownKey });
     }
     ClaimSet::parse(jws.payload().ok_or(TokenFault::Malformed)?, unit)
+}
+
+/// Whether what nobody has verified says something else in this claim.
+fn says_otherwise(jws: &CompactJws<'_>, name: &str, own: &str) -> bool {
+    let claims = jws.payload().and_then(|payload| Object::parse(&payload));
+    claims.is_some_and(|claims| claims.text(name).is_some_and(|said| said != own))
 }
 
 const ACCESS_TYPE: &str = "at+jwt";

@@ -86,9 +86,7 @@ pub fn judge_tokens(
 /// Whether an access token says that it is a test token, which anybody can have made. Nothing of it is verified: it is to be
 /// refused without asking anybody, and never to be taken.
 pub fn is_test_token(access: &str) -> bool {
-    let payload = CompactJws::parse(access).ok().and_then(|jws| jws.payload());
-    let claims = payload.and_then(|payload| Object::parse(&payload));
-    claims.and_then(|claims| claims.text("iss").map(is_test_issuer)).unwrap_or(false)
+    unverified_claims(access).and_then(|claims| claims.text("iss").map(is_test_issuer)).unwrap_or(false)
 }
 
 /// Writes the form that asks the server itself to judge the tokens (`/authorization/v1/token/validation`).
@@ -160,6 +158,17 @@ impl Identity {
     }
 }
 
+/// Whether it looks like an access token of MobileFirst.
+fn says_scope(token: &str) -> bool {
+    unverified_claims(token).is_some_and(|claims| claims.object(SCOPE).is_some())
+}
+
+/// What a token says, as anybody may have written it.
+fn unverified_claims(token: &str) -> Option<Object> {
+    let payload = CompactJws::parse(token).ok().and_then(|jws| jws.payload())?;
+    Object::parse(&payload)
+}
+
 /// Whether this is the name of what makes test tokens.
 fn is_test_issuer(issuer: &str) -> bool {
     issuer.trim_end_matches('/').ends_with("/testtoken")
@@ -175,7 +184,11 @@ fn access_claims(
     keys: &KeySet,
     now: u64,
 ) -> Result<ClaimSet, TokenFault> {
-    let claims = signed_claims(token, rules, keys)?;
+    let claims = signed_claims(token, rules, keys).map_err(|fault| match fault {
+        // Of another issuer on the same route: it need not be verified to be refused.
+        TokenFault::UnknownKey if !says_scope(token) => TokenFault::Issuer,
+        fault => fault,
+    })?;
     if !claims.has(SCOPE) {
         return Err(TokenFault::OtherKind);
     }

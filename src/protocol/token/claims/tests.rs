@@ -456,3 +456,16 @@ fn a_token_whose_uses_are_counted_is_for_the_token_server() {
         assert_eq!(judge_jwt(&token(&claims), &rules(), &keys(), NOW).err(), expected, "{name} {limit}");
     }
 }
+
+#[test]
+fn a_token_that_names_another_issuer_has_no_newer_key_here() {
+    let header = r#"{"alg":"ES256","typ":"at+jwt","kid":"unknown"}"#;
+    for (issuer, expected) in
+        [("https://issuer", TokenFault::UnknownKey), ("https://other", TokenFault::Issuer)]
+    {
+        let mut claims = good_claims();
+        claims["iss"] = json!(issuer);
+        let token = sign(Algorithm::Es256, header, &claims.to_string());
+        assert_eq!(judge_jwt(&token, &rules(), &keys(), NOW).err(), Some(expected), "{issuer}");
+    }
+}
