@@ -28,6 +28,9 @@ pub const MAPPER_TIMEOUT: Duration = Duration::from_millis(500);
 pub const MAPPER_ANSWER_BYTES: usize = 2 * HEADER_BYTES_MAX;
 /// Default answers of a request mapper kept per worker, where answers are kept at all.
 pub const MAPPER_CACHE_ENTRIES: usize = 1000;
+/// What a kept answer of a request mapper weighs at least, with what the cache keeps of it: so a cache's entries bound its
+/// bytes.
+pub const MAPPER_ENTRY_BYTES: usize = 1024;
 /// Most answers of a request mapper that a configuration may keep per worker.
 pub const MAPPER_CACHE_ENTRIES_MAX: usize = 100_000;
 /// Longest time that a rule may let pass since a user was authenticated: a year.

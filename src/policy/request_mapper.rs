@@ -100,6 +100,15 @@ pub struct Mapped {
     pub fields: Vec<(Box<str>, Box<str>)>,
 }
 
+impl Mapped {
+    /// Bytes that it takes in memory, near enough for a cache that weighs its entries.
+    pub fn size(&self) -> usize {
+        let fields = self.fields.iter().map(|(name, value)| name.len() + value.len());
+        let texts = self.target.len() + fields.sum::<usize>();
+        size_of::<Self>() + size_of_val(self.fields.as_slice()) + texts
+    }
+}
+
 /// Why there is no mapped request: 502, 503 or 504.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MapperFault {

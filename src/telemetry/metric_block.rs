@@ -125,6 +125,8 @@ pub struct MetricBlock {
     pub policy_failed: Count,
     /// Judgements of tokens found in the cache.
     pub token_hits: Count,
+    /// How old those were, in milliseconds, all together.
+    pub token_ages: Count,
     /// Judgements that were not.
     pub token_misses: Count,
     /// Requests that waited for what another had asked about the same token.

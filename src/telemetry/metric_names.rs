@@ -250,6 +250,11 @@ pub const METRICS: &[Metric] = &[
         block.token_hits.get()
     }),
     counter(
+        "ringwall_token_cache_hit_age_milliseconds_total",
+        "How old the judgements found in the cache were, all together: divided by the hits, on average.",
+        |block| block.token_ages.get(),
+    ),
+    counter(
         "ringwall_token_cache_misses_total",
         "Judgements of tokens that were not in the cache.",
         |block| block.token_misses.get(),
@@ -364,6 +369,7 @@ mod tests {
             &block.policy_asked,
             &block.policy_failed,
             &block.token_hits,
+            &block.token_ages,
             &block.token_misses,
             &block.token_waits,
             &block.token_asked,

@@ -9,7 +9,7 @@ use ring::digest::{Context, SHA256};
 use super::generation::Generation;
 use super::service_call::{Call, CallFault, call};
 use super::state::Worker;
-use crate::limits::MAPPER_ANSWER_BYTES;
+use crate::limits::{MAPPER_ANSWER_BYTES, MAPPER_ENTRY_BYTES};
 use crate::policy::exchange::Mapping;
 use crate::policy::request_mapper::{
     Mapped, Mapper, MapperFault, MapperId, read_mapping_answer, write_mapping_request,
@@ -25,7 +25,12 @@ impl Mappings {
     pub(super) fn new(mappers: &[Mapper]) -> Self {
         let cache = |mapper: &Mapper| {
             let rules = mapper.answer_cache.as_ref()?;
-            Some(Cache::builder().max_capacity(rules.entries as u64).time_to_live(rules.time).build())
+            // As with judgements: entries bound bytes, and bytes entries.
+            let weigh = |_: &[u8; 32], mapped: &Arc<Mapped>| {
+                u32::try_from(mapped.size().max(MAPPER_ENTRY_BYTES)).unwrap_or(u32::MAX)
+            };
+            let most = rules.entries as u64 * MAPPER_ENTRY_BYTES as u64;
+            Some(Cache::builder().max_capacity(most).weigher(weigh).time_to_live(rules.time).build())
         };
         Self(mappers.iter().map(cache).collect())
     }

@@ -5,6 +5,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
+use std::time::Duration;
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
@@ -112,17 +113,19 @@ impl TokenCache {
         }
     }
 
-    /// What is known of a token, if that still holds at `now`, which is `unix` seconds since 1970.
-    pub(super) fn find(&self, hash: &TokenHash, now: Monotonic, unix: u64) -> Option<Verdict> {
+    /// What is known of a token, if that still holds at `now`, which is `unix` seconds since 1970, and for how long it has been
+    /// known.
+    pub(super) fn look_up(&self, hash: &TokenHash, now: Monotonic, unix: u64) -> Option<(Verdict, Duration)> {
         if let Some(good) = self.good.get(hash)
             && now < good.since.after(self.rules.positive)
             && unix < good.judgement.expires
         {
-            return Some(Verdict::Good(good.judgement));
+            return Some((Verdict::Good(good.judgement), now.since(good.since)));
         }
         // It may have run out since, which is known then.
         let bad = self.bad.get(hash)?;
-        (now < bad.since.after(self.rules.negative)).then_some(Verdict::Bad(bad.fault))
+        let age = now.since(bad.since);
+        (age < self.rules.negative).then_some((Verdict::Bad(bad.fault), age))
     }
 
     /// Takes note of a judgement, unless it is for one request alone or has run out already.
@@ -189,8 +192,6 @@ impl TokenCaches {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::policy::access_rule::fixture::judgement;
     use crate::protocol::token::verdict::NO_EXPIRY;
@@ -198,6 +199,12 @@ mod tests {
     const RULES: CacheRules =
         CacheRules { positive: Duration::from_secs(60), negative: Duration::from_secs(5), entries: 1000 };
     const UNIX: u64 = 1_800_000_000;
+
+    impl TokenCache {
+        fn find(&self, hash: &TokenHash, now: Monotonic, unix: u64) -> Option<Verdict> {
+            self.look_up(hash, now, unix).map(|(verdict, _)| verdict)
+        }
+    }
 
     fn expiring(expires: u64) -> Judgement {
         Judgement { expires, ..judgement() }
@@ -228,6 +235,8 @@ mod tests {
         let last = start.after(RULES.positive - Duration::from_nanos(1));
         assert_eq!(cache.find(&hash(2), last, 0), Some(good(NO_EXPIRY)));
         assert_eq!(cache.find(&hash(2), start.after(RULES.positive), UNIX), None);
+        let later = start.after(Duration::from_secs(7));
+        assert_eq!(cache.look_up(&hash(2), later, UNIX), Some((good(NO_EXPIRY), Duration::from_secs(7))));
     }
 
     #[test]

@@ -275,8 +275,9 @@ fn look(
 ) -> Look {
     let Some(cache) = generation.tokens.of(issuer) else { return Look::Fault(TokenServerFault::Unreachable) };
     let unix = worker.wall_time().at(now).0 / 1_000_000;
-    if let Some(verdict) = cache.find(tokens.hash, now, unix) {
+    if let Some((verdict, age)) = cache.look_up(tokens.hash, now, unix) {
         worker.metrics.token_hits.add(1);
+        worker.metrics.token_ages.add(age.as_millis() as u64);
         return Look::Known(verdict);
     }
     worker.metrics.token_misses.add(1);
