@@ -71,20 +71,21 @@ pub(super) async fn call(
     let connect = generation.rules.timeouts.connect.min(service.timeout / ATTEMPTS);
     let asked = Cell::new(None);
     let attempts = async {
-        let mut failed = None;
+        let (mut failed, mut fresh) = (None, false);
         for _ in 0..ATTEMPTS {
             let now = clock::monotonic();
             let Some(server) = generation.choose(service.upstream, worker.random(), failed, now) else {
                 break;
             };
             asked.set(Some(server));
-            let order = ConnectOrder { upstream: service.upstream, server, fresh: false, limit: connect };
+            let order = ConnectOrder { upstream: service.upstream, server, fresh, limit: connect };
             match attempt(worker, generation, order, call).await {
                 Ok(reply) => {
                     generation.note_success(order.upstream, server);
                     return Ok(reply);
                 }
-                Err(Failure::Again) => {}
+                // Others that were kept as long may have ended too.
+                Err(Failure::Again) => fresh = true,
                 Err(Failure::Unwritten(fault)) => return Err(fault),
                 Err(Failure::Unreachable) => {
                     generation.note_failure(order.upstream, server, clock::monotonic(), worker.random());
@@ -164,7 +165,9 @@ async fn connect(
         worker.metrics.upstream_retired.add(retired);
         Poll::Ready(idle)
     });
-    if let Some(idle) = idle.await {
+    if !order.fresh
+        && let Some(idle) = idle.await
+    {
         return Ok((idle, true));
     }
     let address = generation.address(order.upstream, order.server, worker.random());
