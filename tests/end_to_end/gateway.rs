@@ -1,5 +1,6 @@
 //! The resource gateway: tokens judged at the edge, against issuers and mappers that do what a test says.
 
+mod certificates;
 mod client_assertion;
 mod forgetting;
 mod hanging;

@@ -2,7 +2,7 @@
 
 use super::answer::Refusal;
 use crate::limits::ADMIN_BODY_BYTES;
-use crate::protocol::token::revocation::hash_of_value;
+use crate::protocol::token::revocation::{digit, hash_of_value};
 
 /// The SHA-256 of the token that a request names in its form, as `token=...` or `token_hash=...`. `body`: what came of
 /// it so far; `None` until it is whole.
@@ -49,10 +49,6 @@ fn from_hex(text: &[u8]) -> Option<[u8; 32]> {
         *byte = digit(pair[0])? << 4 | digit(pair[1])?;
     }
     Some(hash)
-}
-
-fn digit(hex: u8) -> Option<u8> {
-    char::from(hex).to_digit(16).map(|digit| digit as u8)
 }
 
 #[cfg(test)]

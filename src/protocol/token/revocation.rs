@@ -41,7 +41,8 @@ fn unescape(value: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn digit(hex: u8) -> Option<u8> {
+/// What a hexadecimal digit stands for.
+pub fn digit(hex: u8) -> Option<u8> {
     char::from(hex).to_digit(16).map(|digit| digit as u8)
 }
 
