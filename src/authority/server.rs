@@ -5,11 +5,8 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
-use std::time::Duration;
 
 use ring::rand::SystemRandom;
 use zeroize::Zeroizing;
@@ -21,15 +18,15 @@ use super::settings::AuthoritySettings;
 use crate::limits::{
     AUTHORITY_CONNECTIONS, AUTHORITY_DEADLINE, AUTHORITY_FORM_BYTES, AUTHORITY_HEAD_BYTES, DISCARD_BYTES,
 };
+use crate::net::blocking_server::{BlockingServer, Service};
 use crate::net::blocking_stream::TimedSocket;
 use crate::net::clock;
 use crate::protocol::token::token_signer::{TokenSigner, TokenSigningFault};
 
 /// The running server. Dropping it closes the address.
 pub struct AuthorityServer {
-    address: SocketAddr,
+    server: BlockingServer,
     issuer: String,
-    ended: Arc<AtomicBool>,
 }
 
 /// Why it does not start.
@@ -60,8 +57,8 @@ struct Question {
     answer: SyncSender<Answer>,
 }
 
-/// Pause after `accept` failed, so that running out of descriptors does not spin a CPU.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Where connections hand in what they are asked.
+struct Counter(Sender<Question>);
 
 impl AuthorityServer {
     /// Listens, with a signing key that is made now.
@@ -81,30 +78,20 @@ impl AuthorityServer {
         let issuer = settings.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
         let desk = Desk::new(settings, issuer.clone(), signer, &random).ok_or(TokenSigningFault::Random)?;
         let (questions, asked_of_desk) = channel();
-        let builder = || thread::Builder::new().name("ringwall-tokens".into());
-        builder().spawn(move || preside(desk, &asked_of_desk)).map_err(cannot)?;
-        let ended = Arc::new(AtomicBool::new(false));
-        let until = Arc::clone(&ended);
-        builder().spawn(move || accept(&listener, &questions, &until)).map_err(cannot)?;
-        Ok(Self { address, issuer, ended })
+        let presiding = thread::Builder::new().name(Counter::NAME.into());
+        presiding.spawn(move || preside(desk, &asked_of_desk)).map_err(cannot)?;
+        let server = BlockingServer::start(listener, Counter(questions)).map_err(cannot)?;
+        Ok(Self { server, issuer })
     }
 
     /// Where it listens; the port is known even if any was asked for.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address()
     }
 
     /// Its name: what its tokens have in `iss`.
     pub fn issuer(&self) -> &str {
         &self.issuer
-    }
-}
-
-impl Drop for AuthorityServer {
-    fn drop(&mut self) {
-        self.ended.store(true, Ordering::Release);
-        // Wakes `accept`. If it cannot be reached, it ends with the next connection.
-        let _woken = TcpStream::connect_timeout(&self.address, ACCEPT_PAUSE);
     }
 }
 
@@ -118,46 +105,26 @@ fn preside(mut desk: Desk, questions: &Receiver<Question>) {
     }
 }
 
-fn accept(listener: &TcpListener, questions: &Sender<Question>, ended: &AtomicBool) {
-    // Every connection holds a copy: the count is one more than the connections.
-    let slots = Arc::new(());
-    for stream in listener.incoming() {
-        if ended.load(Ordering::Acquire) {
-            return;
-        }
-        let Ok(stream) = stream else {
-            thread::park_timeout(ACCEPT_PAUSE);
-            continue;
+impl Service for Counter {
+    const NAME: &'static str = "ringwall-tokens";
+    const CONNECTIONS: usize = AUTHORITY_CONNECTIONS;
+
+    fn serve(&self, stream: TcpStream) -> io::Result<()> {
+        let mut socket = TimedSocket::new(stream, clock::monotonic().after(AUTHORITY_DEADLINE))?;
+        let answer = match receive(&mut socket)? {
+            Ok(request) => ask(request, &self.0)?,
+            Err(refusal) => refusal.into(),
         };
-        if Arc::strong_count(&slots) > AUTHORITY_CONNECTIONS {
-            refuse(stream);
-            continue;
-        }
-        let (slot, questions) = (Arc::clone(&slots), questions.clone());
-        let connection = move || {
-            // A peer that breaks off or is too slow is its own affair.
-            let _served = serve(stream, &questions);
-            drop(slot);
-        };
-        // Without a thread the connection is closed, which its peer sees.
-        let _refused = thread::Builder::new().name("ringwall-tokens".into()).spawn(connection);
+        socket.write_all(&answer.into_bytes())?;
+        socket.end(DISCARD_BYTES as usize)
     }
-}
 
-/// A short answer fits the socket's buffer: writing it does not wait.
-fn refuse(mut stream: TcpStream) {
-    let answer = Answer::from(Refusal::Busy).into_bytes();
-    let _told = stream.set_nonblocking(true).and_then(|()| stream.write_all(&answer));
-}
+    fn busy(&self) -> Vec<u8> {
+        Answer::from(Refusal::Busy).into_bytes().to_vec()
+    }
 
-fn serve(stream: TcpStream, questions: &Sender<Question>) -> io::Result<()> {
-    let mut socket = TimedSocket::new(stream, clock::monotonic().after(AUTHORITY_DEADLINE))?;
-    let answer = match receive(&mut socket)? {
-        Ok(request) => ask(request, questions)?,
-        Err(refusal) => refusal.into(),
-    };
-    socket.write_all(&answer.into_bytes())?;
-    socket.end(DISCARD_BYTES as usize)
+    /// Its peer sees that the connection is closed.
+    fn starved(&self, _error: &io::Error) {}
 }
 
 fn ask(request: Request, questions: &Sender<Question>) -> io::Result<Answer> {

@@ -2,6 +2,7 @@
 //!
 //! It moves bytes and says how that went. It knows no status code, no route and no token.
 
+pub mod blocking_server;
 pub mod blocking_stream;
 pub mod clock;
 pub mod connection;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::authority::fixture::client;
 use crate::limits::TOKEN_BYTES;
